@@ -1,0 +1,217 @@
+# How this project's libraries, programs and tests are declared.
+#
+#   kvplace_add_library(core
+#     SOURCES  cost_model.cc cost_model.h units.h   # explicit; relative to this folder
+#     DEPS     absl::status absl::statusor          # public: seen by who links this
+#     PRIVATE_DEPS absl::strings)                   # used in .cc files only
+#
+#       makes the static library `kvplace_core` with the alias `kvplace::core`
+#       (an interface library where SOURCES has headers only). Others always
+#       name the alias: a misspelt alias is an error, a misspelt plain name is
+#       a linker flag.
+#
+#   kvplace_add_executable(kvplaced
+#     SOURCES main.cc
+#     DEPS    kvplace::service kvplace::config)
+#
+#       makes the program build/<preset>/bin/kvplaced and its install rule.
+#       NO_INSTALL leaves the rule out (benchmarks, helpers of tests).
+#
+#   kvplace_add_test(cost_model_test
+#     SOURCES cost_model_test.cc
+#     DEPS    kvplace::core
+#     LABELS  core)                  # at least one of the labels listed below
+#
+#       makes build/<preset>/bin/tests/cost_model_test, linked with GoogleTest,
+#       GoogleMock and their main(), and ONE ctest entry of the same name.
+#       TIMEOUT <seconds>  default 60; scaled by KVPLACE_TEST_TIMEOUT_SCALE.
+#       RUN_SERIAL         not beside another test (it measures time or load).
+#       NO_MAIN            the test brings its own main().
+#       PROGRAMS <target>...  programs it starts; built before it, and found
+#                          in the folder named by KVPLACE_BIN_DIR.
+#
+#   kvplace_add_script_test(simulate_cli_test
+#     COMMAND  ${CMAKE_CURRENT_SOURCE_DIR}/simulate_cli_test.sh
+#     PROGRAMS kvplacectl
+#     LABELS   integration)
+#
+#       a test that is a script. Exit 77 means skipped. PROGRAMS that this
+#       build does not make leave the test out of it.
+#
+# Labels: core (core and replay, without a network), service, client,
+# integration (starts processes or servers).
+#
+# Every test starts in the repository's root and gets the environment
+#   KVPLACE_SOURCE_DIR  the repository's root
+#   KVPLACE_BIN_DIR     the folder with the built programs
+#   KVPLACE_DATA_DIR    recorded traces; may not exist: then GTEST_SKIP() << why
+#
+# Includes are written from the root: #include "server/core/units.h",
+# #include "kvplace/v1/session.pb.h", #include "kvplace/version.h".
+#
+# With KVPLACE_CORE_ONLY=ON a library, program or test one of whose DEPS does
+# not exist is left out with a line that says so; otherwise it is an error.
+
+include_guard(GLOBAL)
+
+define_property(GLOBAL PROPERTY KVPLACE_ANALYZED_TARGETS
+  BRIEF_DOCS "Own libraries and programs, tests aside"
+  FULL_DOCS "What the target kvplace_analyze builds")
+
+set(_kvplace_labels core service client integration)
+
+# Sets `out` to the first of the given targets that does not exist, or to "".
+# Fails outside of core-only builds, where nothing may be missing.
+function(_kvplace_first_missing out for)
+  set(${out} "" PARENT_SCOPE)
+  foreach(dep IN LISTS ARGN)
+    if(dep MATCHES "::" AND NOT TARGET ${dep})
+      if(NOT KVPLACE_CORE_ONLY)
+        message(FATAL_ERROR "${for}: there is no target ${dep}. "
+          "Is its folder listed before this one in the top CMakeLists.txt?")
+      endif()
+      set(${out} ${dep} PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+endfunction()
+
+function(_kvplace_check_arguments for prefix)
+  if(${prefix}_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "${for}: unknown: ${${prefix}_UNPARSED_ARGUMENTS}")
+  endif()
+  foreach(need IN LISTS ARGN)
+    if(NOT ${prefix}_${need})
+      message(FATAL_ERROR "${for}: ${need} is missing")
+    endif()
+  endforeach()
+endfunction()
+
+function(kvplace_add_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS;PRIVATE_DEPS")
+  string(REGEX REPLACE "^kvplace_" "" name "${name}")
+  set(target kvplace_${name})
+  _kvplace_check_arguments(${target} arg SOURCES)
+  _kvplace_first_missing(missing ${target} ${arg_DEPS} ${arg_PRIVATE_DEPS})
+  if(missing)
+    message(STATUS "kvplace: left out ${target} (needs ${missing})")
+    return()
+  endif()
+
+  set(compiled ${arg_SOURCES})
+  list(FILTER compiled INCLUDE REGEX "\\.(cc|c)$")
+  if(compiled)
+    add_library(${target} STATIC ${arg_SOURCES})
+    target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${target}
+      PUBLIC ${arg_DEPS}
+      PRIVATE ${arg_PRIVATE_DEPS} kvplace_warnings)
+    set_property(GLOBAL APPEND PROPERTY KVPLACE_ANALYZED_TARGETS ${target})
+  else()
+    add_library(${target} INTERFACE)
+    target_sources(${target} PRIVATE ${arg_SOURCES})
+    target_include_directories(${target} INTERFACE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${target}
+      INTERFACE ${arg_DEPS} ${arg_PRIVATE_DEPS})
+  endif()
+  add_library(kvplace::${name} ALIAS ${target})
+endfunction()
+
+function(kvplace_add_executable name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "NO_INSTALL" "" "SOURCES;DEPS")
+  _kvplace_check_arguments(${name} arg SOURCES)
+  _kvplace_first_missing(missing ${name} ${arg_DEPS})
+  if(missing)
+    message(STATUS "kvplace: left out ${name} (needs ${missing})")
+    return()
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} kvplace_warnings)
+  set_property(GLOBAL APPEND PROPERTY KVPLACE_ANALYZED_TARGETS ${name})
+  if(NOT arg_NO_INSTALL)
+    install(TARGETS ${name} RUNTIME)
+  endif()
+endfunction()
+
+# What gtest binaries and scripts have in common as ctest entries.
+function(_kvplace_test_properties name labels timeout run_serial)
+  foreach(label IN LISTS labels)
+    if(NOT label IN_LIST _kvplace_labels)
+      message(FATAL_ERROR "${name}: label ${label} is none of ${_kvplace_labels}")
+    endif()
+  endforeach()
+  if(NOT timeout)
+    set(timeout 60)
+  endif()
+  math(EXPR timeout "${timeout} * ${KVPLACE_TEST_TIMEOUT_SCALE}")
+  set_tests_properties(${name} PROPERTIES
+    LABELS "${labels}"
+    TIMEOUT ${timeout}
+    RUN_SERIAL ${run_serial}
+    SKIP_RETURN_CODE 77
+    ENVIRONMENT "KVPLACE_SOURCE_DIR=${PROJECT_SOURCE_DIR};KVPLACE_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};KVPLACE_DATA_DIR=${KVPLACE_DATA_DIR}")
+endfunction()
+
+function(kvplace_add_test name)
+  if(NOT KVPLACE_BUILD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 arg "RUN_SERIAL;NO_MAIN" "TIMEOUT"
+    "SOURCES;DEPS;LABELS;PROGRAMS")
+  _kvplace_check_arguments(${name} arg SOURCES LABELS)
+  _kvplace_first_missing(missing ${name} ${arg_DEPS})
+  foreach(program IN LISTS arg_PROGRAMS)
+    if(NOT missing AND KVPLACE_CORE_ONLY AND NOT TARGET ${program})
+      set(missing ${program})
+    endif()
+  endforeach()
+  if(missing)
+    message(STATUS "kvplace: left out ${name} (needs ${missing})")
+    return()
+  endif()
+
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  if(arg_NO_MAIN)
+    set(main GTest::gmock)
+  else()
+    set(main GTest::gmock_main)
+  endif()
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} ${main} kvplace_warnings)
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/tests)
+  if(arg_PROGRAMS)
+    add_dependencies(${name} ${arg_PROGRAMS})
+  endif()
+  add_test(NAME ${name} COMMAND ${name}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  _kvplace_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}"
+    ${arg_RUN_SERIAL})
+endfunction()
+
+function(kvplace_add_script_test name)
+  if(NOT KVPLACE_BUILD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 arg "RUN_SERIAL" "TIMEOUT"
+    "COMMAND;LABELS;PROGRAMS")
+  _kvplace_check_arguments(${name} arg COMMAND LABELS)
+  foreach(program IN LISTS arg_PROGRAMS)
+    if(NOT TARGET ${program})
+      message(STATUS "kvplace: left out ${name} (needs ${program})")
+      return()
+    endif()
+  endforeach()
+  add_test(NAME ${name} COMMAND ${arg_COMMAND}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  _kvplace_test_properties(${name} "${arg_LABELS}" "${arg_TIMEOUT}"
+    ${arg_RUN_SERIAL})
+endfunction()
+
+# Call once, after the last module: `cmake --build ... -t kvplace_analyze`
+# compiles every own library and program, and no test.
+function(kvplace_finish_targets)
+  get_property(targets GLOBAL PROPERTY KVPLACE_ANALYZED_TARGETS)
+  add_custom_target(kvplace_analyze DEPENDS ${targets})
+endfunction()

@@ -1,0 +1,253 @@
+#include "server/core/device_model.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/core/policy/policy.h"
+
+namespace kvplace {
+
+StepAccount& StepAccount::operator+=(const StepAccount& o) {
+  traffic += o.traffic;
+  seconds += o.seconds;
+  roofline += o.roofline;
+  blocks_read += o.blocks_read;
+  return *this;
+}
+
+DeviceModel::DeviceModel(DeviceConfig config, const Policy* policy)
+    : config_(std::move(config)),
+      cost_(config_),
+      blocks_(config_),
+      residency_(config_.handles(), config_.hbm_capacity),
+      stats_(config_.handles()),
+      policy_(policy) {
+  RebuildIndex();
+}
+
+void DeviceModel::Clear() {
+  blocks_.Clear();
+  residency_.Clear();
+  stats_.Clear();
+  if (recency_) recency_->Clear();
+  if (ranks_) ranks_->Clear();
+  finished_.reset();
+  births_in_step_ = 0;
+  demand_ = 0;
+}
+
+void DeviceModel::SetPolicy(const Policy* policy) {
+  policy_ = policy;
+  RebuildIndex();
+}
+
+uint32_t DeviceModel::PartitionOf(BlockId block) const {
+  return policy_->traits().index == VictimIndex::kRankByGroup
+             ? blocks_.group(block).value()
+             : 0;
+}
+
+void DeviceModel::AddToIndex(BlockId block) {
+  if (recency_) {
+    recency_->Touch(block);
+  } else if (ranks_) {
+    ranks_->Set(block, PartitionOf(block), policy_->Rank(*this, block));
+  }
+}
+
+void DeviceModel::RemoveFromIndex(BlockId block) {
+  if (recency_) {
+    recency_->Remove(block);
+  } else if (ranks_) {
+    ranks_->Remove(block, PartitionOf(block));
+  }
+}
+
+void DeviceModel::RebuildIndex() {
+  const VictimIndex index = policy_->traits().index;
+  if (stats_.decay() != policy_->traits().count_decay) {
+    stats_.SetDecay(policy_->traits().count_decay);
+  }
+  recency_.reset();
+  ranks_.reset();
+  if (index == VictimIndex::kRecency) {
+    recency_.emplace(config_.handles());
+  } else if (index != VictimIndex::kNone) {
+    ranks_.emplace(config_.handles(), index == VictimIndex::kRankByGroup
+                                          ? blocks_.group_count().value()
+                                          : 1);
+  }
+  if (index == VictimIndex::kNone || residency_.resident_blocks() == 0) return;
+  std::vector<BlockId> resident;
+  resident.reserve(residency_.resident_blocks());
+  for (uint32_t h = 0; h < blocks_.handles(); ++h) {
+    if (residency_.tier(BlockId(h)) == Tier::kHbm) resident.emplace_back(h);
+  }
+  if (index == VictimIndex::kRecency) {
+    const auto age = [this](BlockId b) {
+      return std::tuple(stats_.last_read(b), UnreadRank(*this, b), b);
+    };
+    std::sort(resident.begin(), resident.end(),
+              [&age](BlockId a, BlockId b) { return age(a) < age(b); });
+  }
+  for (const BlockId block : resident) AddToIndex(block);
+}
+
+absl::Status DeviceModel::AddInventory(const BlockRange& range) {
+  if (auto s = blocks_.Add(range); !s.ok()) return s;
+  for (uint32_t i = 0; i < range.count; ++i) {
+    const BlockId block(range.first.value() + i);
+    if (auto s =
+            residency_.Add(block, range.tier, block_bytes(range.group));
+        !s.ok()) {
+      return s;
+    }
+  }
+  return absl::OkStatus();
+}
+
+void DeviceModel::FinishInventory(StepIndex next_step) {
+  step_ = StepIndex(next_step.value() - 1);
+  stats_.SetBase(next_step);
+  RebuildIndex();
+}
+
+absl::Status DeviceModel::BeginStep(StepIndex step) {
+  if (step <= step_ || !stats_.Representable(step)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("step is ", step.value(), ", expected more than ",
+                     step_.value(), " and less than 2^32 after the first"));
+  }
+  step_ = step;
+  births_in_step_ = 0;
+  return absl::OkStatus();
+}
+
+absl::Status DeviceModel::CheckAlive(BlockId block) const {
+  if (block.value() >= blocks_.handles()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("handle ", block.value(), " is out of range, expected below ",
+                     blocks_.handles()));
+  }
+  if (!blocks_.alive(block)) {
+    return absl::NotFoundError(
+        absl::StrCat("handle ", block.value(), " is not live"));
+  }
+  return absl::OkStatus();
+}
+
+void DeviceModel::AccountKvWrites(const PhaseUpdate& phase,
+                                  PhaseTraffic* traffic) const {
+  const Bytes per_token =
+      config_.groups[phase.group.value()].kv_bytes_per_token;
+  for (const KvWrite& write : phase.kv_writes) {
+    const Bytes bytes = per_token * write.tokens;
+    (residency_.tier(write.block) == Tier::kHbm ? traffic->new_kv_hbm
+                                                : traffic->new_kv_dram) += bytes;
+  }
+}
+
+absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
+                                     PhaseTraffic* traffic) {
+  for (const BlockRange& birth : phase.births) {
+    if (auto s = AddInventory(birth); !s.ok()) return s;
+    births_in_step_ += birth.count;
+    if (birth.tier != Tier::kHbm) continue;
+    for (uint32_t i = 0; i < birth.count; ++i) {
+      AddToIndex(BlockId(birth.first.value() + i));
+    }
+  }
+  int64_t hits = 0;
+  for (const BlockId block : phase.reads) {
+    if (block.value() >= blocks_.handles()) return CheckAlive(block);
+    if (!blocks_.alive_in(block, phase.group)) {
+      return absl::NotFoundError(absl::StrCat("handle ", block.value(),
+                                              " is not live in group ",
+                                              phase.group.value()));
+    }
+    stats_.OnRead(block, step_);
+    if (residency_.tier(block) == Tier::kHbm) {
+      ++hits;
+      AddToIndex(block);
+    }
+  }
+  for (size_t i = 0; i < phase.read_masses.size(); ++i) {
+    stats_.OnMass(phase.reads[i], phase.read_masses[i]);
+  }
+  for (size_t i = 0; i < phase.near_misses.size(); ++i) {
+    const BlockId block = phase.near_misses[i];
+    if (auto s = CheckAlive(block); !s.ok()) return s;
+    if (!phase.near_miss_masses.empty()) {
+      stats_.OnMass(block, phase.near_miss_masses[i]);
+    }
+  }
+  if (phase.routed_reads > hits) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("routed_reads is ", phase.routed_reads, ", only ", hits,
+                     " blocks of the phase were in HBM"));
+  }
+  const Bytes each = block_bytes(phase.group);
+  const int64_t from_hbm = hits - phase.routed_reads;
+  traffic->hbm_reads += each * from_hbm;
+  traffic->dram_reads +=
+      each * (static_cast<int64_t>(phase.reads.size()) - from_hbm);
+  AccountKvWrites(phase, traffic);
+  return absl::OkStatus();
+}
+
+absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
+                                   PhaseTraffic* traffic) {
+  for (const BlockId block : phase.freed) {
+    if (auto s = CheckAlive(block); !s.ok()) return s;
+    const Bytes bytes = bytes_of(block);
+    RemoveFromIndex(block);
+    const SequenceId sequence = blocks_.sequence(block);
+    if (auto s = residency_.Remove(block, bytes); !s.ok()) return s;
+    if (auto s = blocks_.Remove({block, 1}); !s.ok()) return s;
+    blocks_.ForgetIfEmpty(sequence);
+    stats_.Forget(block);
+  }
+  for (const BlockId block : phase.evicted) {
+    if (auto s = CheckAlive(block); !s.ok()) return s;
+    const Bytes bytes = bytes_of(block);
+    if (auto s = residency_.Evict(block, bytes); !s.ok()) return s;
+    RemoveFromIndex(block);
+    traffic->demoted += bytes;
+  }
+  const auto bring_in = [this](absl::Span<const BlockId> blocks, Bytes* total) {
+    for (const BlockId block : blocks) {
+      if (auto s = CheckAlive(block); !s.ok()) return s;
+      const Bytes bytes = bytes_of(block);
+      if (auto s = residency_.Promote(block, bytes); !s.ok()) return s;
+      AddToIndex(block);
+      *total += bytes;
+    }
+    return absl::OkStatus();
+  };
+  if (auto s = bring_in(phase.promoted, &traffic->promoted); !s.ok()) return s;
+  return bring_in(phase.prefetched, &traffic->prefetched);
+}
+
+absl::Status DeviceModel::ApplyPhase(const PhaseUpdate& phase,
+                                     StepAccount* account) {
+  PhaseTraffic traffic;
+  if (auto s = BeginPhase(phase, &traffic); !s.ok()) return s;
+  if (auto s = EndPhase(phase, &traffic); !s.ok()) return s;
+  account->traffic += traffic;
+  account->seconds += cost_.Time(traffic);
+  account->roofline += cost_.Roofline(traffic.reads(), config_.hbm_capacity,
+                                      traffic.new_kv());
+  account->blocks_read += phase.reads.size();
+  return absl::OkStatus();
+}
+
+void DeviceModel::EndStep(const StepAccount& account) {
+  finished_ = account;
+  demand_ = std::max(
+      static_cast<double>(account.blocks_read + births_in_step_),
+      demand_ * (15.0 / 16.0));
+}
+
+}  // namespace kvplace

@@ -1,0 +1,155 @@
+// The scheduler's picture of one device: which blocks are alive, where they are,
+// how they were read, and in which order they would be given up.
+//
+// It is fed phase by phase, by whoever knows: a live session (from the worker's
+// reports) or a simulation (from its emulated device). Within a phase the order
+// of events is: births, reads, moves, ends. It never guesses: an event that does
+// not fit is an error, after which the picture must be cleared and rebuilt from
+// an inventory.
+//
+// Thread-safety: one thread at a time. Memory: at most 52 bytes per handle.
+#ifndef KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
+#define KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "server/core/access_stats.h"
+#include "server/core/block_table.h"
+#include "server/core/cost_model.h"
+#include "server/core/ids.h"
+#include "server/core/rank_heap.h"
+#include "server/core/recency_list.h"
+#include "server/core/residency.h"
+#include "server/core/topology.h"
+
+namespace kvplace {
+
+class Policy;
+
+// New tokens' KV written into one block in one phase.
+struct KvWrite {
+  BlockId block;
+  uint32_t tokens = 0;
+};
+
+// What happened in one phase. The spans are only looked at during the call.
+struct PhaseUpdate {
+  GroupId group;
+  // Blocks that begin, all of `group`, each with the tier it begins in.
+  absl::Span<const BlockRange> births;
+  // Distinct live blocks of `group`.
+  absl::Span<const BlockId> reads;
+  // Empty, or one mass byte per read.
+  absl::Span<const uint8_t> read_masses;
+  // Blocks scored but not read, and their mass bytes.
+  absl::Span<const BlockId> near_misses;
+  absl::Span<const uint8_t> near_miss_masses;
+  absl::Span<const KvWrite> kv_writes;
+  // Resident blocks that were read from their DRAM copies.
+  uint32_t routed_reads = 0;
+  // Moves at the end of the phase, of blocks of any group.
+  absl::Span<const BlockId> evicted;
+  absl::Span<const BlockId> promoted;
+  absl::Span<const BlockId> prefetched;
+  // Blocks that end with the phase.
+  absl::Span<const BlockId> freed;
+};
+
+// What phases cost, summed.
+struct StepAccount {
+  PhaseTraffic traffic;
+  Seconds seconds;
+  Seconds roofline;
+  uint64_t blocks_read = 0;
+
+  StepAccount& operator+=(const StepAccount& o);
+};
+
+class DeviceModel {
+ public:
+  // REQUIRES: Validate(config) is OK; `policy` outlives the model or its
+  // replacement.
+  DeviceModel(DeviceConfig config, const Policy* policy);
+
+  // Forgets every block; keeps the configuration and the policy.
+  void Clear();
+  // Changes the order of victims to what `policy` wants: O(live blocks).
+  void SetPolicy(const Policy* policy);
+
+  // One range of the inventory. Errors as of BlockTable::Add, and
+  // RESOURCE_EXHAUSTED if it does not fit into HBM.
+  absl::Status AddInventory(const BlockRange& range);
+  // The inventory is complete; `next_step` is the first step to come. Blocks
+  // never read are ordered as if read in order of page, page 0 last of all:
+  // newest pages and attention sinks are what is read next.
+  void FinishInventory(StepIndex next_step);
+
+  // REQUIRES: steps rise. INVALID_ARGUMENT: they do not, or too far.
+  absl::Status BeginStep(StepIndex step);
+  // Births and reads of a phase, then its moves and ends; `account` may be null
+  // and is added to. NOT_FOUND: a block is not alive (in that group).
+  // ALREADY_EXISTS: it is. FAILED_PRECONDITION, RESOURCE_EXHAUSTED: the ledger
+  // cannot follow. INVALID_ARGUMENT: out of range.
+  absl::Status BeginPhase(const PhaseUpdate& phase, PhaseTraffic* traffic);
+  absl::Status EndPhase(const PhaseUpdate& phase, PhaseTraffic* traffic);
+  // Both, and the time it took.
+  absl::Status ApplyPhase(const PhaseUpdate& phase, StepAccount* account);
+  // The step's totals become `finished_step()`.
+  void EndStep(const StepAccount& account);
+
+  const DeviceConfig& config() const { return config_; }
+  const CostModel& cost() const { return cost_; }
+  const BlockTable& blocks() const { return blocks_; }
+  const AccessStats& stats() const { return stats_; }
+  const Residency& residency() const { return residency_; }
+  Residency& mutable_residency() { return residency_; }
+  // Blocks in HBM in the order the policy asked for (see policy.h); the other
+  // index is empty.
+  const RecencyList& recency() const { return *recency_; }
+  const RankHeap& ranks() const { return *ranks_; }
+
+  // Step begun last; before the first the one before Hello's next step.
+  StepIndex step() const { return step_; }
+  // Totals of the last finished step; none before the first.
+  const std::optional<StepAccount>& finished_step() const { return finished_; }
+  // Blocks read or born in one step lately: a maximum that decays by 1/16 per
+  // step. 0 before the first step.
+  double recent_demand() const { return demand_; }
+
+  Bytes block_bytes(GroupId group) const {
+    return config_.groups[group.value()].block_bytes;
+  }
+  Bytes bytes_of(BlockId block) const {
+    return block_bytes(blocks_.group(block));
+  }
+
+ private:
+  void AddToIndex(BlockId block);
+  void RemoveFromIndex(BlockId block);
+  void RebuildIndex();
+  uint32_t PartitionOf(BlockId block) const;
+  absl::Status CheckAlive(BlockId block) const;
+  void AccountKvWrites(const PhaseUpdate& phase, PhaseTraffic* traffic) const;
+
+  const DeviceConfig config_;
+  const CostModel cost_;
+  BlockTable blocks_;
+  Residency residency_;
+  AccessStats stats_;
+  const Policy* policy_;
+  std::optional<RecencyList> recency_;
+  std::optional<RankHeap> ranks_;
+
+  StepIndex step_{-1};
+  std::optional<StepAccount> finished_;
+  uint64_t births_in_step_ = 0;
+  double demand_ = 0;
+};
+
+}  // namespace kvplace
+
+#endif  // KVPLACE_SERVER_CORE_DEVICE_MODEL_H_

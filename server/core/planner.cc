@@ -1,0 +1,127 @@
+#include "server/core/planner.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+
+namespace kvplace {
+namespace {
+
+// Queue entries beyond what was needed lately, so that small devices always get
+// their whole queue.
+constexpr size_t kSpareEvictions = 1024;
+
+}  // namespace
+
+size_t Planner::EvictionBound(const DeviceModel& model) {
+  const size_t resident = model.residency().resident_blocks();
+  if (!model.finished_step()) return resident;
+  const auto lately =
+      static_cast<size_t>(std::ceil(model.recent_demand() * 1.25));
+  return std::min(resident, lately + kSpareEvictions);
+}
+
+absl::Status Planner::CheckOnce(const DeviceModel& model,
+                                const std::vector<BlockId>& list, Tier expected,
+                                const char* what) {
+  size_t marked = 0;
+  absl::Status status;
+  for (const BlockId block : list) {
+    if (block.value() >= model.blocks().handles() ||
+        model.residency().tier(block) != expected || seen_[block.value()]) {
+      status = absl::InternalError(
+          absl::StrCat("policy's ", what, " names handle ", block.value(),
+                       ", which is repeated or in the wrong tier"));
+      break;
+    }
+    seen_[block.value()] = true;
+    ++marked;
+  }
+  for (size_t i = 0; i < marked; ++i) seen_[list[i].value()] = false;
+  return status;
+}
+
+absl::Status Planner::Check(const DeviceModel& model,
+                            const StandingOrder& order) {
+  seen_.resize(model.blocks().handles());
+  if (order.groups.size() != model.config().groups.size() ||
+      order.evict_at_least > order.evict_queue.size() ||
+      !(order.max_routed_share >= 0 && order.max_routed_share <= 1)) {
+    return absl::InternalError("policy's order does not fit the device");
+  }
+  if (auto s = CheckOnce(model, order.evict_queue, Tier::kHbm, "eviction queue");
+      !s.ok()) {
+    return s;
+  }
+  for (const GroupOrder& group : order.groups) {
+    if (auto s = CheckOnce(model, group.promote_if_read, Tier::kDram,
+                           "promotions");
+        !s.ok()) {
+      return s;
+    }
+    if (auto s = CheckOnce(model, group.prefetch, Tier::kDram, "prefetches");
+        !s.ok()) {
+      return s;
+    }
+  }
+  return absl::OkStatus();
+}
+
+Bytes Planner::RoomWanted(const DeviceModel& model,
+                          const StandingOrder& order) const {
+  Bytes wanted;
+  for (uint32_t g = 0; g < order.groups.size(); ++g) {
+    const GroupOrder& group = order.groups[g];
+    if (group.promote_all || group.new_block_tier == Tier::kHbm) {
+      return model.residency().capacity();
+    }
+    wanted += model.block_bytes(GroupId(g)) *
+              static_cast<int64_t>(group.promote_if_read.size() +
+                                   group.prefetch.size());
+  }
+  return wanted;
+}
+
+absl::Status Planner::MakePlan(const Policy& policy, DeviceModel& model,
+                               Plan* plan) {
+  plan->order.Reset(model.config().groups.size());
+  PlanRequest request;
+  request.free = model.residency().free();
+  request.max_evictions = EvictionBound(model);
+  policy.Plan(model, request, &plan->order);
+  if (auto s = Check(model, plan->order); !s.ok()) return s;
+  // A newer plan replaces the older one and takes over its room.
+  model.mutable_residency().ReleaseReserved();
+  model.mutable_residency().Reserve(RoomWanted(model, plan->order));
+  last_id_ = PlanId(last_id_.value() + 1);
+  plan->id = last_id_;
+  plan->basis = model.step();
+  plan->valid_until = StepIndex(model.step().value() + lifetime_steps_);
+  return absl::OkStatus();
+}
+
+absl::Status Planner::MakePhaseOrder(const Policy& policy,
+                                     const DeviceModel& model,
+                                     PlanRequest request,
+                                     StandingOrder* order) {
+  order->Reset(model.config().groups.size());
+  request.phase_known = true;
+  const Bytes needed =
+      model.block_bytes(request.group) *
+          static_cast<int64_t>(request.misses.size()) +
+      request.next_birth_bytes;
+  Bytes smallest = kMaxBytes;
+  for (const GroupConfig& group : model.config().groups) {
+    smallest = std::min(smallest, group.block_bytes);
+  }
+  request.max_evictions = 0;
+  if (needed > request.free) {
+    request.max_evictions = static_cast<size_t>(
+        (needed - request.free + smallest - Bytes(1)) / smallest);
+  }
+  policy.Plan(model, request, order);
+  return Check(model, *order);
+}
+
+}  // namespace kvplace

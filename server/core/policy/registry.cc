@@ -1,0 +1,101 @@
+#include "server/core/policy/registry.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/core/policy/balanced_policy.h"
+#include "server/core/policy/lfu_policy.h"
+#include "server/core/policy/lru_policy.h"
+#include "server/core/policy/reactive_policy.h"
+#include "server/core/policy/static_policy.h"
+
+namespace kvplace {
+namespace {
+
+struct Parameter {
+  std::string_view name;
+  double value, least, most;
+};
+
+struct Entry {
+  std::string_view name;
+  std::vector<Parameter> parameters;
+  // Gets one value per parameter, in order.
+  std::function<std::unique_ptr<const Policy>(const std::vector<double>&)> make;
+};
+
+const std::vector<Entry>& Entries() {
+  using Values = std::vector<double>;
+  static const auto* const kEntries = new std::vector<Entry>{
+      {"static", {}, [](const Values&) { return std::make_unique<StaticPolicy>(); }},
+      {"reactive-layer", {}, [](const Values&) {
+         return std::make_unique<ReactivePolicy>(ReactiveVictims::kWholeGroup);
+       }},
+      {"reactive-page", {}, [](const Values&) {
+         return std::make_unique<ReactivePolicy>(ReactiveVictims::kLowestPage);
+       }},
+      {"lru", {}, [](const Values&) { return std::make_unique<LruPolicy>(); }},
+      {"lfu",
+       {{"decay", AccessStats::kDefaultDecay, 0.01, 0.9999}},
+       [](const Values& v) { return std::make_unique<LfuPolicy>(v[0]); }},
+      {"balanced",
+       {{"slack", 0.05, 0.0, 1.0}},
+       [](const Values& v) { return std::make_unique<BalancedPolicy>(v[0]); }},
+  };
+  return *kEntries;
+}
+
+absl::StatusOr<std::vector<double>> Values(const Entry& entry,
+                                           const PolicyParameters& given) {
+  std::vector<double> values;
+  std::vector<std::string_view> names;
+  for (const Parameter& p : entry.parameters) {
+    names.push_back(p.name);
+    const auto it = given.find(std::string(p.name));
+    values.push_back(it == given.end() ? p.value : it->second);
+    if (!(values.back() >= p.least && values.back() <= p.most)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("parameter ", p.name, " of policy ", entry.name, " is ",
+                       values.back(), ", expected ", p.least, "..", p.most));
+    }
+  }
+  for (const auto& [name, value] : given) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "policy ", entry.name, " has no parameter ", name, ", expected ",
+          names.empty() ? "none" : absl::StrJoin(names, ", ")));
+    }
+  }
+  return values;
+}
+
+}  // namespace
+
+std::vector<std::string_view> OnlinePolicyNames() {
+  std::vector<std::string_view> names;
+  for (const Entry& entry : Entries()) names.push_back(entry.name);
+  return names;
+}
+
+absl::StatusOr<std::unique_ptr<const Policy>> MakeOnlinePolicy(
+    std::string_view name, const PolicyParameters& parameters) {
+  for (const Entry& entry : Entries()) {
+    if (entry.name != name) continue;
+    auto values = Values(entry, parameters);
+    if (!values.ok()) return values.status();
+    return entry.make(*values);
+  }
+  if (name == "belady") {
+    return absl::FailedPreconditionError(
+        "policy belady knows the future and cannot drive a live worker, "
+        "expected an online policy");
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("policy is \"", name, "\", expected one of ",
+                   absl::StrJoin(OnlinePolicyNames(), ", ")));
+}
+
+}  // namespace kvplace

@@ -1,0 +1,31 @@
+// Names and parameters of the policies that plan without knowing the future.
+#ifndef KVPLACE_SERVER_CORE_POLICY_REGISTRY_H_
+#define KVPLACE_SERVER_CORE_POLICY_REGISTRY_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/core/policy/policy.h"
+
+namespace kvplace {
+
+using PolicyParameters = std::map<std::string, double>;
+
+// What plans where nobody chose.
+inline constexpr std::string_view kDefaultPolicy = "lfu";
+
+// In the order in which tables list them.
+std::vector<std::string_view> OnlinePolicyNames();
+
+// INVALID_ARGUMENT: an unknown name or parameter, or a value out of range, with
+// what was expected. FAILED_PRECONDITION: a clairvoyant policy.
+absl::StatusOr<std::unique_ptr<const Policy>> MakeOnlinePolicy(
+    std::string_view name, const PolicyParameters& parameters = {});
+
+}  // namespace kvplace
+
+#endif  // KVPLACE_SERVER_CORE_POLICY_REGISTRY_H_

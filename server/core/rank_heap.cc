@@ -1,0 +1,91 @@
+#include "server/core/rank_heap.h"
+
+#include <algorithm>
+
+namespace kvplace {
+
+RankHeap::RankHeap(uint32_t handles, uint32_t partitions)
+    : heaps_(partitions), position_(handles, kOut) {}
+
+void RankHeap::Clear() {
+  for (Heap& heap : heaps_) heap.clear();
+  std::fill(position_.begin(), position_.end(), kOut);
+}
+
+void RankHeap::Place(Heap& heap, size_t at, Entry entry) {
+  heap[at] = entry;
+  position_[entry.block.value()] = static_cast<uint32_t>(at);
+}
+
+void RankHeap::SiftUp(Heap& heap, size_t at, Entry entry) {
+  while (at > 0) {
+    const size_t parent = (at - 1) / kArity;
+    if (!(entry < heap[parent])) break;
+    Place(heap, at, heap[parent]);
+    at = parent;
+  }
+  Place(heap, at, entry);
+}
+
+void RankHeap::SiftDown(Heap& heap, size_t at, Entry entry) {
+  for (;;) {
+    const size_t first = at * kArity + 1;
+    if (first >= heap.size()) break;
+    const size_t last = std::min(first + kArity, heap.size());
+    size_t least = first;
+    for (size_t c = first + 1; c < last; ++c) {
+      if (heap[c] < heap[least]) least = c;
+    }
+    if (!(heap[least] < entry)) break;
+    Place(heap, at, heap[least]);
+    at = least;
+  }
+  Place(heap, at, entry);
+}
+
+void RankHeap::Set(BlockId block, uint32_t partition, double rank) {
+  Heap& heap = heaps_[partition];
+  const Entry entry{rank, block};
+  if (!contains(block)) {
+    heap.push_back(entry);
+    SiftUp(heap, heap.size() - 1, entry);
+    return;
+  }
+  const size_t at = position_[block.value()];
+  if (entry < heap[at]) {
+    SiftUp(heap, at, entry);
+  } else {
+    SiftDown(heap, at, entry);
+  }
+}
+
+void RankHeap::Remove(BlockId block, uint32_t partition) {
+  if (!contains(block)) return;
+  Heap& heap = heaps_[partition];
+  const size_t at = position_[block.value()];
+  position_[block.value()] = kOut;
+  const Entry last = heap.back();
+  heap.pop_back();
+  if (at == heap.size()) return;
+  if (at > 0 && last < heap[(at - 1) / kArity]) {
+    SiftUp(heap, at, last);
+  } else {
+    SiftDown(heap, at, last);
+  }
+}
+
+void RankHeap::FrontierPush(const Heap& heap, size_t at) const {
+  frontier_.push_back(at);
+  std::push_heap(frontier_.begin(), frontier_.end(),
+                 [&heap](size_t a, size_t b) { return heap[b] < heap[a]; });
+}
+
+size_t RankHeap::FrontierPop(const Heap& heap) const {
+  std::pop_heap(frontier_.begin(), frontier_.end(),
+                [&heap](size_t a, size_t b) { return heap[b] < heap[a]; });
+  const size_t at = frontier_.back();
+  frontier_.pop_back();
+  return at;
+}
+
+}  // namespace kvplace

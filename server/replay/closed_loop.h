@@ -1,0 +1,78 @@
+// One policy on one workload, decisions and device together: what `kvplacectl
+// simulate` runs, and what kvplaced in observe mode runs beside a session.
+//
+// With a decision delay d >= 1 the planner sees a step's events d steps late,
+// exactly as a server does that answers Step t with the order for step t + d.
+// With d = 0 it is asked in every phase, after the phase's reads.
+//
+// Thread-safety: one thread at a time; no clock of its own.
+#ifndef KVPLACE_SERVER_REPLAY_CLOSED_LOOP_H_
+#define KVPLACE_SERVER_REPLAY_CLOSED_LOOP_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/core/device_model.h"
+#include "server/core/planner.h"
+#include "server/core/policy/policy.h"
+#include "server/core/topology.h"
+#include "server/replay/emulated_device.h"
+#include "server/replay/recorded_future.h"
+#include "server/replay/workload.h"
+
+namespace kvplace {
+
+// The device that serves `workload`, by the block ids of the workload.
+DeviceConfig DeviceFor(const Workload& workload, const MachineProfile& profile,
+                       ResidencyMode mode, uint64_t capacity_blocks,
+                       Bytes fixed_bytes_per_phase, bool read_routing);
+
+// What phase `phase` of the workload brings to a device.
+PhaseInput InputOf(const Workload& workload, size_t phase);
+
+// The inventory of the start, in ascending order of id; `hbm` ascending.
+std::vector<BlockRange> InventoryOf(const Workload& workload,
+                                    const std::vector<BlockId>& hbm);
+
+// A phase's outcome as the model wants to hear of it. `births` holds the ranges
+// that the update points to.
+PhaseUpdate UpdateOf(const Workload& workload, size_t phase,
+                     const PhaseOutcome& outcome,
+                     std::vector<BlockRange>* births);
+
+// Sum over all phases of the roofline bound.
+Seconds RooflineSeconds(const Workload& workload, const DeviceConfig& device);
+
+struct LoopOptions {
+  int delay_steps = 1;
+  // Monotonic seconds, to time decisions; may be empty.
+  std::function<double()> now;
+  // Called after the start was chosen, and after each phase; may be empty.
+  std::function<void(const std::vector<BlockId>& initial_hbm)> on_start;
+  std::function<void(size_t phase, const PhaseOutcome& outcome)> on_phase;
+};
+
+struct LoopResult {
+  PhaseTraffic traffic;
+  Seconds seconds;
+  // One entry per step.
+  std::vector<Seconds> step_seconds;
+  // Seconds spent deciding, one entry per step; empty without `now`.
+  std::vector<double> decide_seconds;
+};
+
+// `future` is needed by clairvoyant policies only (then the one they hold), and
+// is rewound. INTERNAL: the policy broke the rules of plans.
+absl::StatusOr<LoopResult> RunClosedLoop(const Workload& workload,
+                                         const DeviceConfig& device,
+                                         const Policy& policy,
+                                         RecordedFuture* future,
+                                         const LoopOptions& options);
+
+}  // namespace kvplace
+
+#endif  // KVPLACE_SERVER_REPLAY_CLOSED_LOOP_H_

@@ -1,0 +1,29 @@
+// Which blocks are in HBM before the first phase of a replay.
+//
+// Thread-safety: pure functions.
+#ifndef KVPLACE_SERVER_REPLAY_START_PLACEMENT_H_
+#define KVPLACE_SERVER_REPLAY_START_PLACEMENT_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "server/core/ids.h"
+#include "server/core/policy/belady_policy.h"
+#include "server/replay/workload.h"
+
+namespace kvplace {
+
+// The same start for every policy that does not know the future: page 0 of each
+// (sequence, group), then the newest initial pages, round robin over (sequence,
+// group), until `capacity` blocks minus one per (sequence, group) alive at the
+// start are filled. Ascending.
+std::vector<BlockId> OnlineStart(const Workload& workload, uint64_t capacity);
+
+// The initial blocks that are read soonest, with room left for the births of the
+// first phase. Ascending. `future` must stand before the first phase.
+std::vector<BlockId> ClairvoyantStart(const Workload& workload,
+                                      const Future& future, uint64_t capacity);
+
+}  // namespace kvplace
+
+#endif  // KVPLACE_SERVER_REPLAY_START_PLACEMENT_H_
