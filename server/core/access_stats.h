@@ -52,9 +52,9 @@ class AccessStats {
   uint8_t mass(BlockId block) const { return mass_[block.value()]; }
 
   // A rank that orders blocks by decayed count at any later time alike:
-  // log2(c(last read)) + last read * log2(1 / decay). -infinity before the first
-  // read. Comparing logarithms of c(t) drops the common factor decay^t, so ranks
-  // stay valid as time goes on and stay finite.
+  // log2(c(last read)) + last read * log2(1 / decay). -infinity before the
+  // first read. Comparing logarithms of c(t) drops the common factor decay^t,
+  // so ranks stay valid as time goes on and stay finite.
   double LogCount(BlockId block) const;
 
   double decay() const { return decay_; }

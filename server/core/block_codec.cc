@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace kvplace {
 namespace {
@@ -37,7 +38,7 @@ int64_t UnZigZag(uint64_t value) {
 // handles has one wire form, and records can be compared byte by byte.
 class VarintReader {
  public:
-  explicit VarintReader(std::string_view bytes)
+  explicit VarintReader(absl::string_view bytes)
       : begin_(reinterpret_cast<const uint8_t*>(bytes.data())),
         at_(begin_),
         end_(begin_ + bytes.size()) {}
@@ -103,7 +104,7 @@ void EncodeAscending(std::span<const BlockId> ids, std::string* out) {
   }
 }
 
-absl::Status DecodeAscending(std::string_view bytes, uint32_t limit,
+absl::Status DecodeAscending(absl::string_view bytes, uint32_t limit,
                              std::vector<BlockId>* out) {
   // An entry takes at least one byte: room for all is made once.
   const size_t before = out->size();
@@ -144,7 +145,7 @@ void EncodeOrdered(std::span<const BlockId> ids, std::string* out) {
   }
 }
 
-absl::Status DecodeOrdered(std::string_view bytes, uint32_t limit,
+absl::Status DecodeOrdered(absl::string_view bytes, uint32_t limit,
                            std::vector<BlockId>* out) {
   const size_t before = out->size();
   out->reserve(before + bytes.size());
@@ -183,8 +184,8 @@ void EncodeBitmap(std::span<const BlockId> ids, uint32_t first,
   }
 }
 
-absl::Status DecodeBitmap(std::string_view bits, uint32_t first, uint32_t limit,
-                          std::vector<BlockId>* out) {
+absl::Status DecodeBitmap(absl::string_view bits, uint32_t first,
+                          uint32_t limit, std::vector<BlockId>* out) {
   const size_t before = out->size();
   for (size_t at = 0; at < bits.size(); at += 8) {
     const size_t size = std::min<size_t>(8, bits.size() - at);

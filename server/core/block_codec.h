@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "server/core/ids.h"
 
 namespace kvplace {
@@ -19,21 +19,21 @@ namespace kvplace {
 // Strictly ascending handles: first as LEB128, then the differences (>= 1).
 // EncodeAscending REQUIRES ascending input. Both append to *out.
 void EncodeAscending(std::span<const BlockId> ids, std::string* out);
-absl::Status DecodeAscending(std::string_view bytes, uint32_t limit,
+absl::Status DecodeAscending(absl::string_view bytes, uint32_t limit,
                              std::vector<BlockId>* out);
 
 // Handles in any order: zigzag LEB128 of the difference to the one before.
 // Repeats are not looked for here. Both append to *out.
 void EncodeOrdered(std::span<const BlockId> ids, std::string* out);
-absl::Status DecodeOrdered(std::string_view bytes, uint32_t limit,
+absl::Status DecodeOrdered(absl::string_view bytes, uint32_t limit,
                            std::vector<BlockId>* out);
 
 // Bitmap, least significant bit first; bit 0 stands for `first`.
 // EncodeBitmap REQUIRES ascending input, ids.front() >= first.
 void EncodeBitmap(std::span<const BlockId> ids, uint32_t first,
                   std::string* out);
-absl::Status DecodeBitmap(std::string_view bits, uint32_t first, uint32_t limit,
-                          std::vector<BlockId>* out);
+absl::Status DecodeBitmap(absl::string_view bits, uint32_t first,
+                          uint32_t limit, std::vector<BlockId>* out);
 
 // Bytes that EncodeAscending would append.
 size_t AscendingSize(std::span<const BlockId> ids);

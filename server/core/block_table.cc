@@ -37,12 +37,12 @@ void BlockTable::Clear() {
 }
 
 absl::Status BlockTable::CheckRange(BlockId first, uint32_t count) const {
-  if (count == 0) return absl::InvalidArgumentError("count is 0, expected >= 1");
+  if (count == 0)
+    return absl::InvalidArgumentError("count is 0, expected >= 1");
   if (uint64_t{first.value()} + count > group_.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("handles ", first.value(), "..",
-                     uint64_t{first.value()} + count - 1,
-                     " are out of range, expected below ", group_.size()));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "handles ", first.value(), "..", uint64_t{first.value()} + count - 1,
+        " are out of range, expected below ", group_.size()));
   }
   return absl::OkStatus();
 }

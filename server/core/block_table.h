@@ -1,8 +1,9 @@
 // Which blocks are alive, and what each handle stands for.
 //
-// Arrays indexed by handle, nothing hashed per block: a handle's group, page and
-// sequence; and per sequence the runs of handles it owns, so that "all blocks of
-// this sequence" and its end cost what the sequence holds and no more.
+// Arrays indexed by handle, nothing hashed per block: a handle's group, page
+// and sequence; and per sequence the runs of handles it owns, so that "all
+// blocks of this sequence" and its end cost what the sequence holds and no
+// more.
 //
 // Thread-safety: one thread at a time. Memory: 10 bytes per handle, plus 12 per
 // run of consecutive pages.
@@ -20,7 +21,8 @@
 
 namespace kvplace {
 
-// Page first_page + i of (sequence, group) has handle first + i, 0 <= i < count.
+// Page first_page + i of (sequence, group) has handle first + i, 0 <= i <
+// count.
 struct BlockRange {
   SequenceId sequence;
   GroupId group;
@@ -45,12 +47,12 @@ class BlockTable {
   void Clear();
 
   // Brings blocks to life. INVALID_ARGUMENT: a field out of range.
-  // ALREADY_EXISTS: a handle is alive, or the group has no handle left. On error
-  // nothing has changed.
+  // ALREADY_EXISTS: a handle is alive, or the group has no handle left. On
+  // error nothing has changed.
   absl::Status Add(const BlockRange& range);
 
-  // Ends blocks. INVALID_ARGUMENT: out of range. NOT_FOUND: one is not alive. On
-  // error nothing has changed.
+  // Ends blocks. INVALID_ARGUMENT: out of range. NOT_FOUND: one is not alive.
+  // On error nothing has changed.
   absl::Status Remove(const HandleRange& range);
 
   // Runs of one (sequence, group), pages rising within each run; empty for an

@@ -31,8 +31,8 @@ CostModel::CostModel(const DeviceConfig& device)
       peak_(device.profile.hbm + EffectiveDramRead(device)) {}
 
 double CostModel::TimeOf(double hbm, double r, double w) const {
-  return std::max({hbm / hbm_, r / link_read_, w / link_write_,
-                   (r + w) / dram_});
+  return std::max(
+      {hbm / hbm_, r / link_read_, w / link_write_, (r + w) / dram_});
 }
 
 Seconds CostModel::Time(const PhaseTraffic& t) const {
@@ -87,7 +87,9 @@ Seconds CostModel::Roofline(Bytes reads, Bytes capacity, Bytes new_kv) const {
   const double h_max = ToDouble(std::min(reads, capacity));
   if (mode_ == ResidencyMode::kInclusive) {
     // T_H rises and T_D falls with the hits h: the best h is where they meet.
-    const auto time = [&](double h) { return TimeOf(fixed_ + h + n, d - h, n); };
+    const auto time = [&](double h) {
+      return TimeOf(fixed_ + h + n, d - h, n);
+    };
     const auto meet = [&](double base, double bandwidth) {
       if (std::isinf(bandwidth)) return 0.0;
       if (std::isinf(hbm_)) return h_max;

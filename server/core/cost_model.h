@@ -1,13 +1,13 @@
 // Modelled time of a phase: the arithmetic of docs/cost_model.md, after Fang et
 // al., arXiv 2508.13231, with the link's and DRAM's limits told apart.
 //
-//   T_H = (fixed + HBM reads + promotions + prefetches + new KV [+ demotions]) / B_H
-//   T_D = max(r / B_r, w / B_w, (r + w) / B_int),  r = DRAM reads + prefetches
-//   T   = max(T_H, T_D)
+//   T_H = (fixed + HBM reads + promotions + prefetches + new KV [+ demotions])
+//   / B_H T_D = max(r / B_r, w / B_w, (r + w) / B_int),  r = DRAM reads +
+//   prefetches T   = max(T_H, T_D)
 //
 // inclusive: w = new KV (written through), demotion is free.
-// exclusive: new KV goes to the tier of its block; a demotion is an HBM read and
-// a DRAM write.
+// exclusive: new KV goes to the tier of its block; a demotion is an HBM read
+// and a DRAM write.
 //
 // Thread-safety: const after construction.
 #ifndef KVPLACE_SERVER_CORE_COST_MODEL_H_
@@ -20,7 +20,8 @@
 
 namespace kvplace {
 
-// Bytes that one phase moves, by cause. Attention reads: hbm_reads + dram_reads.
+// Bytes that one phase moves, by cause. Attention reads: hbm_reads +
+// dram_reads.
 struct PhaseTraffic {
   Bytes hbm_reads;
   Bytes dram_reads;
@@ -30,8 +31,8 @@ struct PhaseTraffic {
   Bytes prefetched;
   // Evicted, in either mode; only exclusive mode pays for it.
   Bytes demoted;
-  // KV of new tokens by the tier of its block. Inclusive mode writes both tiers,
-  // whichever it is.
+  // KV of new tokens by the tier of its block. Inclusive mode writes both
+  // tiers, whichever it is.
   Bytes new_kv_hbm;
   Bytes new_kv_dram;
 

@@ -100,7 +100,7 @@ absl::Status DeviceModel::AddInventory(const BlockRange& range) {
   for (uint32_t i = 0; i < range.count; ++i) {
     const BlockId block(range.first.value() + i);
     if (auto s =
-            residency_.Add(block, range.tier, block_bytes(range.group));
+            residency_.Add(block, range.tier, config_.block_bytes(range.group));
         !s.ok()) {
       return s;
     }
@@ -128,8 +128,8 @@ absl::Status DeviceModel::BeginStep(StepIndex step) {
 absl::Status DeviceModel::CheckAlive(BlockId block) const {
   if (block.value() >= blocks_.handles()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("handle ", block.value(), " is out of range, expected below ",
-                     blocks_.handles()));
+        absl::StrCat("handle ", block.value(),
+                     " is out of range, expected below ", blocks_.handles()));
   }
   if (!blocks_.alive(block)) {
     return absl::NotFoundError(
@@ -145,7 +145,8 @@ void DeviceModel::AccountKvWrites(const PhaseUpdate& phase,
   for (const KvWrite& write : phase.kv_writes) {
     const Bytes bytes = per_token * write.tokens;
     (residency_.tier(write.block) == Tier::kHbm ? traffic->new_kv_hbm
-                                                : traffic->new_kv_dram) += bytes;
+                                                : traffic->new_kv_dram) +=
+        bytes;
   }
 }
 
@@ -188,7 +189,7 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
         absl::StrCat("routed_reads is ", phase.routed_reads, ", only ", hits,
                      " blocks of the phase were in HBM"));
   }
-  const Bytes each = block_bytes(phase.group);
+  const Bytes each = config_.block_bytes(phase.group);
   const int64_t from_hbm = hits - phase.routed_reads;
   traffic->hbm_reads += each * from_hbm;
   traffic->dram_reads +=
@@ -237,17 +238,16 @@ absl::Status DeviceModel::ApplyPhase(const PhaseUpdate& phase,
   if (auto s = EndPhase(phase, &traffic); !s.ok()) return s;
   account->traffic += traffic;
   account->seconds += cost_.Time(traffic);
-  account->roofline += cost_.Roofline(traffic.reads(), config_.hbm_capacity,
-                                      traffic.new_kv());
+  account->roofline +=
+      cost_.Roofline(traffic.reads(), config_.hbm_capacity, traffic.new_kv());
   account->blocks_read += phase.reads.size();
   return absl::OkStatus();
 }
 
 void DeviceModel::EndStep(const StepAccount& account) {
   finished_ = account;
-  demand_ = std::max(
-      static_cast<double>(account.blocks_read + births_in_step_),
-      demand_ * (15.0 / 16.0));
+  demand_ = std::max(static_cast<double>(account.blocks_read + births_in_step_),
+                     demand_ * (15.0 / 16.0));
 }
 
 }  // namespace kvplace

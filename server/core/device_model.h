@@ -1,11 +1,11 @@
-// The scheduler's picture of one device: which blocks are alive, where they are,
-// how they were read, and in which order they would be given up.
+// The scheduler's picture of one device: which blocks are alive, where they
+// are, how they were read, and in which order they would be given up.
 //
 // It is fed phase by phase, by whoever knows: a live session (from the worker's
 // reports) or a simulation (from its emulated device). Within a phase the order
-// of events is: births, reads, moves, ends. It never guesses: an event that does
-// not fit is an error, after which the picture must be cleared and rebuilt from
-// an inventory.
+// of events is: births, reads, moves, ends. It never guesses: an event that
+// does not fit is an error, after which the picture must be cleared and rebuilt
+// from an inventory.
 //
 // Thread-safety: one thread at a time. Memory: at most 52 bytes per handle.
 #ifndef KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
@@ -120,14 +120,10 @@ class DeviceModel {
   // step. 0 before the first step.
   double recent_demand() const { return demand_; }
 
-  Bytes block_bytes(GroupId group) const {
-    return config_.groups[group.value()].block_bytes;
-  }
-  Bytes bytes_of(BlockId block) const {
-    return block_bytes(blocks_.group(block));
-  }
-
  private:
+  Bytes bytes_of(BlockId block) const {
+    return config_.block_bytes(blocks_.group(block));
+  }
   void AddToIndex(BlockId block);
   void RemoveFromIndex(BlockId block);
   void RebuildIndex();

@@ -1,8 +1,10 @@
 #include "server/core/metrics_sink.h"
 
+#include "absl/strings/string_view.h"
+
 namespace kvplace {
 
-std::string_view Name(RejectReason reason) {
+absl::string_view Name(RejectReason reason) {
   switch (reason) {
     case RejectReason::kProtocolVersion:
       return "protocol_version";
@@ -26,7 +28,7 @@ std::string_view Name(RejectReason reason) {
   return "unknown";
 }
 
-std::string_view Name(DropReason reason) {
+absl::string_view Name(DropReason reason) {
   switch (reason) {
     case DropReason::kAwaitingInventory:
       return "awaiting_inventory";
@@ -42,7 +44,7 @@ std::string_view Name(DropReason reason) {
   return "unknown";
 }
 
-std::string_view Name(ResyncCause cause) {
+absl::string_view Name(ResyncCause cause) {
   switch (cause) {
     case ResyncCause::kSequenceGap:
       return "sequence_gap";
@@ -56,7 +58,7 @@ std::string_view Name(ResyncCause cause) {
   return "unknown";
 }
 
-std::string_view Name(MoveOutcome outcome) {
+absl::string_view Name(MoveOutcome outcome) {
   switch (outcome) {
     case MoveOutcome::kDone:
       return "done";

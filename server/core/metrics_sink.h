@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <string_view>
 
+#include "absl/strings/string_view.h"
 #include "server/core/device_model.h"
 #include "server/core/plan.h"
 #include "server/core/units.h"
@@ -31,7 +31,7 @@ enum class RejectReason : uint8_t {
   kUnauthorized,      // no or wrong credentials
 };
 inline constexpr int kRejectReasons = 9;
-std::string_view Name(RejectReason reason);
+absl::string_view Name(RejectReason reason);
 
 // Why something was not processed although nothing was wrong with the stream.
 enum class DropReason : uint8_t {
@@ -42,7 +42,7 @@ enum class DropReason : uint8_t {
   kRecorderDisk,       // recorder cannot write
 };
 inline constexpr int kDropReasons = 5;
-std::string_view Name(DropReason reason);
+absl::string_view Name(DropReason reason);
 
 // Why the picture of a device was thrown away.
 enum class ResyncCause : uint8_t {
@@ -52,12 +52,12 @@ enum class ResyncCause : uint8_t {
   kLedgerMismatch,
 };
 inline constexpr int kResyncCauses = 4;
-std::string_view Name(ResyncCause cause);
+absl::string_view Name(ResyncCause cause);
 
 // What became of a planned move.
 enum class MoveOutcome : uint8_t { kDone, kFailed, kExpired };
 inline constexpr int kMoveOutcomes = 3;
-std::string_view Name(MoveOutcome outcome);
+absl::string_view Name(MoveOutcome outcome);
 
 struct StepMeasurement {
   Seconds seconds;
@@ -92,7 +92,7 @@ class MetricsSink {
   virtual ~MetricsSink() = default;
 
   // peak: B_H + B_D of the device, for utilization.
-  virtual std::unique_ptr<DeviceMetrics> AddDevice(std::string_view node,
+  virtual std::unique_ptr<DeviceMetrics> AddDevice(absl::string_view node,
                                                    uint32_t device,
                                                    BytesPerSecond peak) = 0;
   virtual void SetSessions(uint64_t live) = 0;

@@ -1,8 +1,10 @@
 #include "server/core/plan.h"
 
+#include "absl/strings/string_view.h"
+
 namespace kvplace {
 
-std::string_view Name(MoveReason reason) {
+absl::string_view Name(MoveReason reason) {
   switch (reason) {
     case MoveReason::kMiss:
       return "miss";

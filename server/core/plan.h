@@ -5,9 +5,9 @@
 #define KVPLACE_SERVER_CORE_PLAN_H_
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "server/core/ids.h"
 #include "server/core/topology.h"
 
@@ -21,7 +21,7 @@ enum class MoveReason : uint8_t {
   kRebalance,  // eviction that hands reads back to DRAM's bandwidth
 };
 inline constexpr int kMoveReasons = 4;
-std::string_view Name(MoveReason reason);
+absl::string_view Name(MoveReason reason);
 
 // The part of a standing order that belongs to one layer group.
 struct GroupOrder {
@@ -35,12 +35,12 @@ struct GroupOrder {
   Tier new_block_tier = Tier::kDram;
 };
 
-// Executed by a device at the end of each phase of a step: promote what was read
-// from DRAM and is wanted, prefetch, and evict the shortest prefix of
+// Executed by a device at the end of each phase of a step: promote what was
+// read from DRAM and is wanted, prefetch, and evict the shortest prefix of
 // `evict_queue` that makes room for both and for the blocks that begin in the
 // next phase. Entries no longer in HBM or read in the phase are passed over.
-// What does not fit stays out: prefetches from the end, then promotions from the
-// end, then new blocks.
+// What does not fit stays out: prefetches from the end, then promotions from
+// the end, then new blocks.
 struct StandingOrder {
   // One per group of the device.
   std::vector<GroupOrder> groups;
@@ -61,7 +61,8 @@ struct StandingOrder {
   void Reset(size_t group_count);
 };
 
-// An order with its terms. A device applies it in steps basis < s <= valid_until.
+// An order with its terms. A device applies it in steps basis < s <=
+// valid_until.
 struct Plan {
   PlanId id;
   StepIndex basis{-1};

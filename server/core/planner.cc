@@ -50,13 +50,14 @@ absl::Status Planner::Check(const DeviceModel& model,
       !(order.max_routed_share >= 0 && order.max_routed_share <= 1)) {
     return absl::InternalError("policy's order does not fit the device");
   }
-  if (auto s = CheckOnce(model, order.evict_queue, Tier::kHbm, "eviction queue");
+  if (auto s =
+          CheckOnce(model, order.evict_queue, Tier::kHbm, "eviction queue");
       !s.ok()) {
     return s;
   }
   for (const GroupOrder& group : order.groups) {
-    if (auto s = CheckOnce(model, group.promote_if_read, Tier::kDram,
-                           "promotions");
+    if (auto s =
+            CheckOnce(model, group.promote_if_read, Tier::kDram, "promotions");
         !s.ok()) {
       return s;
     }
@@ -76,7 +77,7 @@ Bytes Planner::RoomWanted(const DeviceModel& model,
     if (group.promote_all || group.new_block_tier == Tier::kHbm) {
       return model.residency().capacity();
     }
-    wanted += model.block_bytes(GroupId(g)) *
+    wanted += model.config().block_bytes(GroupId(g)) *
               static_cast<int64_t>(group.promote_if_read.size() +
                                    group.prefetch.size());
   }
@@ -107,10 +108,9 @@ absl::Status Planner::MakePhaseOrder(const Policy& policy,
                                      StandingOrder* order) {
   order->Reset(model.config().groups.size());
   request.phase_known = true;
-  const Bytes needed =
-      model.block_bytes(request.group) *
-          static_cast<int64_t>(request.misses.size()) +
-      request.next_birth_bytes;
+  const Bytes needed = model.config().block_bytes(request.group) *
+                           static_cast<int64_t>(request.misses.size()) +
+                       request.next_birth_bytes;
   Bytes smallest = kMaxBytes;
   for (const GroupConfig& group : model.config().groups) {
     smallest = std::min(smallest, group.block_bytes);

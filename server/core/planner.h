@@ -25,9 +25,9 @@ class Planner {
       : lifetime_steps_(lifetime_steps) {}
 
   // The standing order for the steps after the model's last one, with HBM room
-  // reserved for what it may bring in. Fills *plan, reusing its memory; its id is
-  // the next one. INTERNAL: the policy's order does not fit the model; nothing is
-  // reserved and *plan must not be used.
+  // reserved for what it may bring in. Fills *plan, reusing its memory; its id
+  // is the next one. INTERNAL: the policy's order does not fit the model;
+  // nothing is reserved and *plan must not be used.
   absl::Status MakePlan(const Policy& policy, DeviceModel& model, Plan* plan);
 
   // Delay 0: the order for one phase whose reads are known.

@@ -22,9 +22,11 @@ class RankHeap {
 
   void Clear();
 
-  bool contains(BlockId block) const { return position_[block.value()] != kOut; }
-  // Adds the block or moves it to its new rank. REQUIRES: it always stays in the
-  // same partition while it is in the heap; rank is not NaN.
+  bool contains(BlockId block) const {
+    return position_[block.value()] != kOut;
+  }
+  // Adds the block or moves it to its new rank. REQUIRES: it always stays in
+  // the same partition while it is in the heap; rank is not NaN.
   void Set(BlockId block, uint32_t partition, double rank);
   // Does nothing if it is not in the heap.
   void Remove(BlockId block, uint32_t partition);

@@ -1,8 +1,8 @@
 // The blocks in HBM from least to most recently read.
 //
 // A doubly linked list threaded through arrays indexed by handle: O(1) per
-// change, no allocation after construction. Thread-safety: one thread at a time.
-// Memory: 8 bytes per handle.
+// change, no allocation after construction. Thread-safety: one thread at a
+// time. Memory: 8 bytes per handle.
 #ifndef KVPLACE_SERVER_CORE_RECENCY_LIST_H_
 #define KVPLACE_SERVER_CORE_RECENCY_LIST_H_
 
@@ -34,7 +34,9 @@ class RecencyList {
     LinkBefore(block.value(), end_);
   }
   // Makes `block` the least recent. REQUIRES: not in the list.
-  void AddOldest(BlockId block) { LinkBefore(block.value(), links_[end_].next); }
+  void AddOldest(BlockId block) {
+    LinkBefore(block.value(), links_[end_].next);
+  }
   // Does nothing if it is not in the list.
   void Remove(BlockId block) {
     if (!contains(block)) return;

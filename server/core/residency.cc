@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace kvplace {
 namespace {
 
-absl::Status WrongTier(BlockId block, std::string_view expected) {
+absl::Status WrongTier(BlockId block, absl::string_view expected) {
   return absl::FailedPreconditionError(
       absl::StrCat("handle ", block.value(), " is not ", expected));
 }

@@ -2,9 +2,9 @@
 //
 //   resident + reserved + in flight <= capacity, always.
 //
-// reserved: room promised to a plan that has not been sent; in flight: to a plan
-// that the device has and has not reported on yet. Both are released or turned
-// into residents by the report.
+// reserved: room promised to a plan that has not been sent; in flight: to a
+// plan that the device has and has not reported on yet. Both are released or
+// turned into residents by the report.
 //
 // Thread-safety: one thread at a time. Memory: 1 byte per handle.
 #ifndef KVPLACE_SERVER_CORE_RESIDENCY_H_
@@ -31,8 +31,8 @@ class Residency {
   Tier tier(BlockId block) const { return tier_[block.value()]; }
 
   // A block of `bytes` begins in `tier`, ends, or moves between HBM and DRAM.
-  // RESOURCE_EXHAUSTED: no room in HBM. FAILED_PRECONDITION: it is not where the
-  // call thinks. On error nothing has changed.
+  // RESOURCE_EXHAUSTED: no room in HBM. FAILED_PRECONDITION: it is not where
+  // the call thinks. On error nothing has changed.
   absl::Status Add(BlockId block, Tier tier, Bytes bytes);
   absl::Status Remove(BlockId block, Bytes bytes);
   absl::Status Promote(BlockId block, Bytes bytes);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace kvplace {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 constexpr size_t kMaxGroups = 4096;
 constexpr uint32_t kMaxDevicesSharingDram = 64;
 
-absl::Status CheckBandwidth(std::string_view field, BytesPerSecond bandwidth,
+absl::Status CheckBandwidth(absl::string_view field, BytesPerSecond bandwidth,
                             bool allow_infinite) {
   const double v = bandwidth.value();
   if (!(v > 0) || (std::isinf(v) && !allow_infinite)) {
@@ -23,11 +24,11 @@ absl::Status CheckBandwidth(std::string_view field, BytesPerSecond bandwidth,
   return absl::OkStatus();
 }
 
-absl::Status CheckBytes(std::string_view field, Bytes bytes, Bytes least) {
+absl::Status CheckBytes(absl::string_view field, Bytes bytes, Bytes least) {
   if (bytes < least || bytes > kMaxBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat(field, " is ", bytes.count(), ", expected ",
-                     least.count(), "..", kMaxBytes.count(), " bytes"));
+        absl::StrCat(field, " is ", bytes.count(), ", expected ", least.count(),
+                     "..", kMaxBytes.count(), " bytes"));
   }
   return absl::OkStatus();
 }
@@ -44,8 +45,9 @@ absl::Status Validate(const GroupConfig& group, size_t index) {
     return s;
   }
   if (group.handles == 0 || group.page_tokens == 0) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        at, group.handles == 0 ? "handles" : "page_tokens", " is 0, expected > 0"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(at, group.handles == 0 ? "handles" : "page_tokens",
+                     " is 0, expected > 0"));
   }
   if (group.block_bytes / group.kv_bytes_per_token < group.page_tokens) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -72,7 +74,7 @@ std::span<const MachineProfile> BuiltInProfiles() {
   return *kProfiles;
 }
 
-std::optional<MachineProfile> FindProfile(std::string_view name) {
+std::optional<MachineProfile> FindProfile(absl::string_view name) {
   for (const MachineProfile& profile : BuiltInProfiles()) {
     if (profile.name == name) return profile;
   }
@@ -80,7 +82,7 @@ std::optional<MachineProfile> FindProfile(std::string_view name) {
 }
 
 absl::Status Validate(const MachineProfile& profile, bool allow_infinite) {
-  const std::pair<std::string_view, BytesPerSecond> fields[] = {
+  const std::pair<absl::string_view, BytesPerSecond> fields[] = {
       {"hbm_bytes_per_second", profile.hbm},
       {"link_read_bytes_per_second", profile.link_read},
       {"link_write_bytes_per_second", profile.link_write},
@@ -126,15 +128,15 @@ absl::Status Validate(const DeviceConfig& device, uint32_t max_handles,
       !s.ok()) {
     return s;
   }
-  if (auto s = CheckBytes("fixed_bytes_per_phase",
-                          device.fixed_bytes_per_phase, Bytes(0));
+  if (auto s = CheckBytes("fixed_bytes_per_phase", device.fixed_bytes_per_phase,
+                          Bytes(0));
       !s.ok()) {
     return s;
   }
   if (device.groups.empty() || device.groups.size() > kMaxGroups) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "groups has ", device.groups.size(), " entries, expected 1..",
-        kMaxGroups));
+    return absl::InvalidArgumentError(
+        absl::StrCat("groups has ", device.groups.size(),
+                     " entries, expected 1..", kMaxGroups));
   }
   uint64_t handles = 0;
   long double bytes = 0;

@@ -1,5 +1,5 @@
-// What a device is: its two memory tiers, their bandwidths, and how its KV cache
-// is cut into layer groups and blocks.
+// What a device is: its two memory tiers, their bandwidths, and how its KV
+// cache is cut into layer groups and blocks.
 //
 // Thread-safety: plain values.
 #ifndef KVPLACE_SERVER_CORE_TOPOLOGY_H_
@@ -9,10 +9,10 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "server/core/ids.h"
 #include "server/core/units.h"
 
@@ -22,8 +22,8 @@ namespace kvplace {
 enum class Tier : uint8_t { kNone = 0, kHbm = 1, kDram = 2 };
 
 // kInclusive: DRAM always keeps a copy; demotion is free, new KV is written
-// through. kExclusive: a block lives in one tier; demotion costs an HBM read and
-// a DRAM write.
+// through. kExclusive: a block lives in one tier; demotion costs an HBM read
+// and a DRAM write.
 enum class ResidencyMode : uint8_t { kInclusive = 0, kExclusive = 1 };
 
 // Largest byte quantity accepted from outside, so that sums stay exact.
@@ -43,10 +43,10 @@ struct MachineProfile {
 
 // paper-gh200, gh200-measured, h100-pcie5, gb200 (nominal numbers).
 std::span<const MachineProfile> BuiltInProfiles();
-std::optional<MachineProfile> FindProfile(std::string_view name);
+std::optional<MachineProfile> FindProfile(absl::string_view name);
 
-// INVALID_ARGUMENT, naming the field, unless every bandwidth is > 0 and not NaN,
-// and finite where `allow_infinite` is false.
+// INVALID_ARGUMENT, naming the field, unless every bandwidth is > 0 and not
+// NaN, and finite where `allow_infinite` is false.
 absl::Status Validate(const MachineProfile& profile, bool allow_infinite);
 
 // One layer group of a device's KV cache.
@@ -73,6 +73,9 @@ struct DeviceConfig {
   // In the order in which a step runs them.
   std::vector<GroupConfig> groups;
 
+  Bytes block_bytes(GroupId group) const {
+    return groups[group.value()].block_bytes;
+  }
   // Size of the handle space, all groups together.
   uint32_t handles() const;
   GroupId group_count() const {

@@ -88,9 +88,8 @@ class Loop {
       spare_.push_back(std::move(unheard_.front()));
       unheard_.pop_front();
     }
-    if (auto s = Timed([this] {
-          return planner_.MakePlan(policy_, model_, &plan_);
-        });
+    if (auto s = Timed(
+            [this] { return planner_.MakePlan(policy_, model_, &plan_); });
         !s.ok()) {
       return s;
     }
@@ -167,8 +166,8 @@ class Loop {
     }
     request_.misses = misses_;
     request_.next_births = input.next_births;
-    request_.next_birth_bytes =
-        workload_.block_bytes() * static_cast<int64_t>(input.next_births.size());
+    request_.next_birth_bytes = workload_.block_bytes() *
+                                static_cast<int64_t>(input.next_births.size());
     request_.free = device_.FreeAfterEnds(input);
   }
 
@@ -255,8 +254,8 @@ std::vector<BlockRange> InventoryOf(const Workload& workload,
         continue;
       }
     }
-    ranges.push_back({sequence, workload.GroupOf(block),
-                      workload.PageOf(block), block, 1, tier});
+    ranges.push_back({sequence, workload.GroupOf(block), workload.PageOf(block),
+                      block, 1, tier});
   }
   return ranges;
 }
@@ -294,12 +293,20 @@ Seconds RooflineSeconds(const Workload& workload, const DeviceConfig& device) {
     for (const KvWrite& write : workload.kv_writes[phase]) {
       tokens += write.tokens;
     }
-    sum += cost.Roofline(
-        workload.block_bytes() *
-            static_cast<int64_t>(workload.reads[phase].size()),
-        device.hbm_capacity, workload.kv_bytes_per_token * tokens);
+    sum += cost.Roofline(workload.block_bytes() *
+                             static_cast<int64_t>(workload.reads[phase].size()),
+                         device.hbm_capacity,
+                         workload.kv_bytes_per_token * tokens);
   }
   return sum;
+}
+
+absl::StatusOr<LoopResult> RunClosedLoop(const Workload& workload,
+                                         const DeviceConfig& device,
+                                         const Policy& policy,
+                                         RecordedFuture* future,
+                                         const LoopOptions& options) {
+  return Loop(workload, device, policy, future, options).Run();
 }
 
 }  // namespace kvplace

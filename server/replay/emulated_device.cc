@@ -128,8 +128,7 @@ void EmulatedDevice::MakeRoom(Bytes needed, PhaseOutcome* outcome) {
     if (due > 0) --due;
     if (TryEvict(queue[i], outcome) && !room_needed) ++outcome->pushed_back;
   }
-  while (queue_at_ < queue.size() &&
-         tier(queue[queue_at_]) != Tier::kHbm) {
+  while (queue_at_ < queue.size() && tier(queue[queue_at_]) != Tier::kHbm) {
     ++queue_at_;
   }
 }

@@ -2,8 +2,8 @@
 // worker does, without the GPU.
 //
 // Semantics, phase by phase (docs/cli.md, "Exact semantics"): blocks that begin
-// take the HBM room that was made for them at the end of the phase before; reads
-// are served from where the blocks are; then moves take effect.
+// take the HBM room that was made for them at the end of the phase before;
+// reads are served from where the blocks are; then moves take effect.
 //
 // Thread-safety: one thread at a time.
 #ifndef KVPLACE_SERVER_REPLAY_EMULATED_DEVICE_H_

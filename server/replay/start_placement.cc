@@ -12,9 +12,8 @@ std::vector<BlockId> OnlineStart(const Workload& workload, uint64_t capacity) {
   for (const BlockId block : workload.initial) {
     pages[block.value() / workload.pages_max].push_back(block);
   }
-  const auto alive = static_cast<uint64_t>(
-      std::count(workload.live_at_start.begin(), workload.live_at_start.end(),
-                 true));
+  const auto alive = static_cast<uint64_t>(std::count(
+      workload.live_at_start.begin(), workload.live_at_start.end(), true));
   const uint64_t kept_free = alive * workload.groups;
   const uint64_t limit = capacity > kept_free ? capacity - kept_free : 0;
 
@@ -42,8 +41,7 @@ std::vector<BlockId> OnlineStart(const Workload& workload, uint64_t capacity) {
 
 std::vector<BlockId> ClairvoyantStart(const Workload& workload,
                                       const Future& future, uint64_t capacity) {
-  const uint64_t births =
-      workload.phases() > 0 ? workload.births[0].size() : 0;
+  const uint64_t births = workload.phases() > 0 ? workload.births[0].size() : 0;
   const uint64_t limit = capacity > births ? capacity - births : 0;
   std::vector<std::pair<uint64_t, BlockId>> by_next;
   by_next.reserve(workload.initial.size());

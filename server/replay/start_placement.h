@@ -19,8 +19,8 @@ namespace kvplace {
 // start are filled. Ascending.
 std::vector<BlockId> OnlineStart(const Workload& workload, uint64_t capacity);
 
-// The initial blocks that are read soonest, with room left for the births of the
-// first phase. Ascending. `future` must stand before the first phase.
+// The initial blocks that are read soonest, with room left for the births of
+// the first phase. Ascending. `future` must stand before the first phase.
 std::vector<BlockId> ClairvoyantStart(const Workload& workload,
                                       const Future& future, uint64_t capacity);
 

@@ -79,11 +79,12 @@ struct Workload {
   std::vector<uint8_t> read_masses;
   PhaseLists<NearMiss> near_misses;
 
+  // What a person should know about the sources: a file that was cut off, say.
+  std::vector<std::string> warnings;
+
   Bytes block_bytes() const { return kv_bytes_per_token * page_tokens; }
   size_t phases() const { return size_t{steps} * groups; }
-  uint64_t id_space() const {
-    return uint64_t{sequences} * groups * pages_max;
-  }
+  uint64_t id_space() const { return uint64_t{sequences} * groups * pages_max; }
   uint32_t SequenceOf(BlockId id) const {
     return id.value() / (groups * pages_max);
   }

@@ -37,8 +37,8 @@ void BalancedPolicy::Plan(const DeviceModel& model, const PlanRequest& request,
   }
   AppendOldest(model, std::max(request.max_evictions, push_back),
                &order->evict_queue);
-  order->evict_at_least = static_cast<uint32_t>(
-      std::min(push_back, order->evict_queue.size()));
+  order->evict_at_least =
+      static_cast<uint32_t>(std::min(push_back, order->evict_queue.size()));
 }
 
 }  // namespace kvplace

@@ -49,7 +49,7 @@ void BeladyPolicy::Plan(const DeviceModel& model, const PlanRequest& request,
     farthest.push_back(block);
     return farthest.size() <= wishes.size();
   });
-  const Bytes each = model.block_bytes(request.group);
+  const Bytes each = model.config().block_bytes(request.group);
   int64_t room = request.free / each;
   size_t victim = 0;
   GroupOrder& group = order->groups[request.group.value()];

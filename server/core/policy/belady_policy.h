@@ -1,6 +1,6 @@
-// belady: MIN with bypass. Evicts the block whose next read is farthest away and
-// promotes a miss only if it is read again before some block that is held: the
-// fewest misses any schedule without prefetching can have. Clairvoyant.
+// belady: MIN with bypass. Evicts the block whose next read is farthest away
+// and promotes a miss only if it is read again before some block that is held:
+// the fewest misses any schedule without prefetching can have. Clairvoyant.
 //
 // Belady 1966; with bypass, and all reads of a phase at once.
 #ifndef KVPLACE_SERVER_CORE_POLICY_BELADY_POLICY_H_

@@ -5,9 +5,8 @@
 namespace kvplace {
 
 LfuPolicy::LfuPolicy(double decay)
-    : traits_{.name = "lfu",
-              .index = VictimIndex::kRank,
-              .count_decay = decay} {}
+    : traits_{
+          .name = "lfu", .index = VictimIndex::kRank, .count_decay = decay} {}
 
 double LfuPolicy::Rank(const DeviceModel& model, BlockId block) const {
   return model.stats().ever_read(block) ? model.stats().LogCount(block)

@@ -1,5 +1,6 @@
 // lfu: promotes every miss on read and evicts the block with the lowest read
-// count, counts decaying by `decay` per step. Scan-resistant where lru thrashes.
+// count, counts decaying by `decay` per step. Scan-resistant where lru
+// thrashes.
 #ifndef KVPLACE_SERVER_CORE_POLICY_LFU_POLICY_H_
 #define KVPLACE_SERVER_CORE_POLICY_LFU_POLICY_H_
 

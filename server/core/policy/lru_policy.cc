@@ -3,9 +3,8 @@
 namespace kvplace {
 
 const PolicyTraits& LruPolicy::traits() const {
-  static constexpr PolicyTraits kTraits{.name = "lru",
-                                        .default_delay_steps = 0,
-                                        .index = VictimIndex::kRecency};
+  static constexpr PolicyTraits kTraits{
+      .name = "lru", .default_delay_steps = 0, .index = VictimIndex::kRecency};
   return kTraits;
 }
 

@@ -11,9 +11,9 @@
 #define KVPLACE_SERVER_CORE_POLICY_POLICY_H_
 
 #include <cstddef>
-#include <string_view>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "server/core/device_model.h"
 #include "server/core/ids.h"
@@ -27,15 +27,15 @@ enum class VictimIndex : uint8_t {
   kNone,
   // DeviceModel::recency(): by last read.
   kRecency,
-  // DeviceModel::ranks(), one partition: by Policy::Rank, evaluated when a block
-  // is read or enters HBM.
+  // DeviceModel::ranks(), one partition: by Policy::Rank, evaluated when a
+  // block is read or enters HBM.
   kRank,
   // The same, one partition per layer group.
   kRankByGroup,
 };
 
 struct PolicyTraits {
-  std::string_view name;
+  absl::string_view name;
   // Knows the future: for simulations only, never for a live worker.
   bool clairvoyant = false;
   // Steps after which a read can change placement, unless the user says
@@ -75,8 +75,8 @@ class Policy {
     return 0;
   }
 
-  // Fills `order`, which comes Reset: promotes nothing, evicts nothing, puts new
-  // blocks in DRAM.
+  // Fills `order`, which comes Reset: promotes nothing, evicts nothing, puts
+  // new blocks in DRAM.
   virtual void Plan(const DeviceModel& model, const PlanRequest& request,
                     StandingOrder* order) const = 0;
 };

@@ -6,9 +6,8 @@ namespace kvplace {
 
 ReactivePolicy::ReactivePolicy(ReactiveVictims victims)
     : victims_(victims),
-      traits_{.name = victims == ReactiveVictims::kWholeGroup
-                          ? "reactive-layer"
-                          : "reactive-page",
+      traits_{.name = victims == ReactiveVictims::kWholeGroup ? "reactive-layer"
+                                                              : "reactive-page",
               .default_delay_steps = 0,
               .index = VictimIndex::kRankByGroup} {}
 
@@ -30,10 +29,9 @@ void ReactivePolicy::Plan(const DeviceModel& model, const PlanRequest& request,
     }
     return;
   }
-  const Bytes needed =
-      model.block_bytes(request.group) *
-          static_cast<int64_t>(request.misses.size()) +
-      request.next_birth_bytes;
+  const Bytes needed = model.config().block_bytes(request.group) *
+                           static_cast<int64_t>(request.misses.size()) +
+                       request.next_birth_bytes;
   if (needed <= request.free) return;
   const bool all = victims_ == ReactiveVictims::kWholeGroup;
   model.ranks().VisitLowest(request.group.value(), [&](BlockId block) {

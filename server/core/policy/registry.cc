@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "server/core/policy/balanced_policy.h"
 #include "server/core/policy/lfu_policy.h"
 #include "server/core/policy/lru_policy.h"
@@ -16,12 +17,12 @@ namespace kvplace {
 namespace {
 
 struct Parameter {
-  std::string_view name;
+  absl::string_view name;
   double value, least, most;
 };
 
 struct Entry {
-  std::string_view name;
+  absl::string_view name;
   std::vector<Parameter> parameters;
   // Gets one value per parameter, in order.
   std::function<std::unique_ptr<const Policy>(const std::vector<double>&)> make;
@@ -30,11 +31,17 @@ struct Entry {
 const std::vector<Entry>& Entries() {
   using Values = std::vector<double>;
   static const auto* const kEntries = new std::vector<Entry>{
-      {"static", {}, [](const Values&) { return std::make_unique<StaticPolicy>(); }},
-      {"reactive-layer", {}, [](const Values&) {
+      {"static",
+       {},
+       [](const Values&) { return std::make_unique<StaticPolicy>(); }},
+      {"reactive-layer",
+       {},
+       [](const Values&) {
          return std::make_unique<ReactivePolicy>(ReactiveVictims::kWholeGroup);
        }},
-      {"reactive-page", {}, [](const Values&) {
+      {"reactive-page",
+       {},
+       [](const Values&) {
          return std::make_unique<ReactivePolicy>(ReactiveVictims::kLowestPage);
        }},
       {"lru", {}, [](const Values&) { return std::make_unique<LruPolicy>(); }},
@@ -51,7 +58,7 @@ const std::vector<Entry>& Entries() {
 absl::StatusOr<std::vector<double>> Values(const Entry& entry,
                                            const PolicyParameters& given) {
   std::vector<double> values;
-  std::vector<std::string_view> names;
+  std::vector<absl::string_view> names;
   for (const Parameter& p : entry.parameters) {
     names.push_back(p.name);
     const auto it = given.find(std::string(p.name));
@@ -74,14 +81,14 @@ absl::StatusOr<std::vector<double>> Values(const Entry& entry,
 
 }  // namespace
 
-std::vector<std::string_view> OnlinePolicyNames() {
-  std::vector<std::string_view> names;
+std::vector<absl::string_view> OnlinePolicyNames() {
+  std::vector<absl::string_view> names;
   for (const Entry& entry : Entries()) names.push_back(entry.name);
   return names;
 }
 
 absl::StatusOr<std::unique_ptr<const Policy>> MakeOnlinePolicy(
-    std::string_view name, const PolicyParameters& parameters) {
+    absl::string_view name, const PolicyParameters& parameters) {
   for (const Entry& entry : Entries()) {
     if (entry.name != name) continue;
     auto values = Values(entry, parameters);

@@ -5,10 +5,10 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "server/core/policy/policy.h"
 
 namespace kvplace {
@@ -16,15 +16,15 @@ namespace kvplace {
 using PolicyParameters = std::map<std::string, double>;
 
 // What plans where nobody chose.
-inline constexpr std::string_view kDefaultPolicy = "lfu";
+inline constexpr absl::string_view kDefaultPolicy = "lfu";
 
 // In the order in which tables list them.
-std::vector<std::string_view> OnlinePolicyNames();
+std::vector<absl::string_view> OnlinePolicyNames();
 
 // INVALID_ARGUMENT: an unknown name or parameter, or a value out of range, with
 // what was expected. FAILED_PRECONDITION: a clairvoyant policy.
 absl::StatusOr<std::unique_ptr<const Policy>> MakeOnlinePolicy(
-    std::string_view name, const PolicyParameters& parameters = {});
+    absl::string_view name, const PolicyParameters& parameters = {});
 
 }  // namespace kvplace
 

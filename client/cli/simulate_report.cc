@@ -1,0 +1,187 @@
+#include "client/cli/simulate_report.h"
+
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace kvplace {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json Number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+double ReadBytes(const SimulationResult& r) {
+  return static_cast<double>(r.run.traffic.reads().count());
+}
+
+double MissShare(const SimulationResult& r) {
+  const double reads = ReadBytes(r);
+  return reads > 0
+             ? static_cast<double>(r.run.traffic.dram_reads.count()) / reads
+             : 0;
+}
+
+// T_roof / T; null without a bound or without time.
+Json RooflineRatio(const SimulationReport& report, const SimulationResult& r) {
+  const double seconds = r.run.seconds.value();
+  if (!report.roofline_seconds || seconds <= 0) return nullptr;
+  return Number(*report.roofline_seconds / seconds);
+}
+
+Json ResultJson(const SimulationReport& report, const SimulationResult& r) {
+  const PhaseTraffic& t = r.run.traffic;
+  return {{"policy", r.policy},
+          {"clairvoyant", r.clairvoyant},
+          {"delay_steps", r.delay_steps},
+          {"total_seconds", Number(r.run.seconds.value())},
+          {"hbm_read_bytes", t.hbm_reads.count()},
+          {"dram_read_bytes", t.dram_reads.count()},
+          {"promoted_on_read_bytes", t.promoted.count()},
+          {"prefetched_bytes", t.prefetched.count()},
+          {"demoted_bytes", t.demoted.count()},
+          {"new_kv_bytes", t.new_kv().count()},
+          {"miss_share", MissShare(r)},
+          {"roofline_ratio", RooflineRatio(report, r)},
+          {"hindsight_ratio", nullptr},
+          {"decide_microseconds",
+           {{"p50", r.decide_microseconds_p50},
+            {"p99", r.decide_microseconds_p99}}}};
+}
+
+Json ProfileJson(const MachineProfile& profile) {
+  return {{"name", profile.name},
+          {"hbm_bytes_per_second", Number(profile.hbm.value())},
+          {"link_read_bytes_per_second", Number(profile.link_read.value())},
+          {"link_write_bytes_per_second", Number(profile.link_write.value())},
+          {"dram_bytes_per_second", Number(profile.dram.value())}};
+}
+
+int64_t TotalReadBytes(const Workload& workload) {
+  return (workload.block_bytes() *
+          static_cast<int64_t>(workload.reads.items().size()))
+      .count();
+}
+
+std::string Gigabytes(int64_t bytes) {
+  return fmt::format("{:.3f} GB", static_cast<double>(bytes) / 1e9);
+}
+
+// Share of reads, 0..1.
+double Share(const SimulationResult& r, Bytes bytes) {
+  const double reads = ReadBytes(r);
+  return reads > 0 ? static_cast<double>(bytes.count()) / reads : 0;
+}
+
+}  // namespace
+
+void PrintJson(const SimulationReport& report, std::ostream& out) {
+  const Workload& workload = *report.workload;
+  const DeviceConfig& device = *report.device;
+  Json bounds = {{"roofline_seconds", nullptr},
+                 {"hindsight_seconds", nullptr},
+                 {"hindsight_upper_seconds", nullptr},
+                 {"iterations", nullptr},
+                 {"seconds_spent", nullptr}};
+  if (report.roofline_seconds) {
+    bounds["roofline_seconds"] = Number(*report.roofline_seconds);
+  }
+  Json results = Json::array();
+  for (const SimulationResult& r : report.results) {
+    results.push_back(ResultJson(report, r));
+  }
+  const Json document = {
+      {"schema", "kvplace.simulate/1"},
+      {"traces", workload.sources},
+      {"mode",
+       device.mode == ResidencyMode::kInclusive ? "inclusive" : "exclusive"},
+      {"read_routing", device.read_routing},
+      {"profile", ProfileJson(device.profile)},
+      {"steps", workload.steps},
+      {"phases", workload.phases()},
+      {"blocks", workload.blocks},
+      {"read_bytes", TotalReadBytes(workload)},
+      {"peak_kv_bytes", (workload.block_bytes() *
+                         static_cast<int64_t>(workload.peak_live_blocks))
+                            .count()},
+      {"hbm_capacity_bytes", device.hbm_capacity.count()},
+      {"fixed_bytes_per_phase", device.fixed_bytes_per_phase.count()},
+      {"bounds", bounds},
+      {"results", results}};
+  out << document.dump(2) << "\n";
+}
+
+void PrintCsv(const SimulationReport& report, std::ostream& out) {
+  const Json first = report.results.empty()
+                         ? Json::object()
+                         : ResultJson(report, report.results[0]);
+  std::string line;
+  for (const auto& [key, value] : first.items()) {
+    if (value.is_object()) continue;
+    line += (line.empty() ? "" : ",") + key;
+  }
+  out << line << ",decide_microseconds_p50,decide_microseconds_p99\n";
+  for (const SimulationResult& r : report.results) {
+    line.clear();
+    for (const auto& [key, value] : ResultJson(report, r).items()) {
+      if (value.is_object()) continue;
+      if (!line.empty()) line += ",";
+      if (value.is_string()) {
+        line += value.get<std::string>();
+      } else if (!value.is_null()) {
+        line += value.dump();
+      }
+    }
+    out << line << "," << r.decide_microseconds_p50 << ","
+        << r.decide_microseconds_p99 << "\n";
+  }
+}
+
+void PrintTable(const SimulationReport& report, std::ostream& out) {
+  const Workload& workload = *report.workload;
+  const DeviceConfig& device = *report.device;
+  const double peak = static_cast<double>(
+      std::max<uint64_t>(workload.peak_live_blocks, 1) *
+      static_cast<uint64_t>(workload.block_bytes().count()));
+  fmt::print(out,
+             "{} steps x {} groups, {} sequence(s), {} blocks of {} bytes, "
+             "reads {}\n",
+             workload.steps, workload.groups, workload.sequences,
+             workload.blocks, workload.block_bytes().count(),
+             Gigabytes(TotalReadBytes(workload)));
+  fmt::print(
+      out, "{}, {}{}, HBM {} ({:.1f}% of peak KV)\n\n", device.profile.name,
+      device.mode == ResidencyMode::kInclusive ? "inclusive" : "exclusive",
+      device.read_routing ? ", read routing" : "",
+      Gigabytes(device.hbm_capacity.count()),
+      100.0 * static_cast<double>(device.hbm_capacity.count()) / peak);
+  fmt::print(out, "{:<16}{:>6}{:>13}{:>10}{:>9}{:>10}{:>10}{:>11}\n", "policy",
+             "delay", "seconds", "roofline", "misses", "promoted", "demoted",
+             "decide p50");
+  if (report.roofline_seconds) {
+    fmt::print(out, "{:<16}{:>6}{:>13.6f}{:>10.3f}\n", "(roofline)", "-",
+               *report.roofline_seconds, 1.0);
+  }
+  for (const SimulationResult& r : report.results) {
+    const Json ratio = RooflineRatio(report, r);
+    fmt::print(
+        out,
+        "{:<16}{:>6}{:>13.6f}{:>10}{:>8.2f}%{:>9.2f}%{:>9.2f}%{:>8.1f} "
+        "us\n",
+        r.policy + (r.clairvoyant ? "*" : ""), r.delay_steps,
+        r.run.seconds.value(),
+        ratio.is_null() ? "-" : fmt::format("{:.3f}", ratio.get<double>()),
+        100 * MissShare(r), 100 * Share(r, r.run.traffic.promoted),
+        100 * Share(r, r.run.traffic.demoted), r.decide_microseconds_p50);
+  }
+  fmt::print(out,
+             "\nroofline: bound / time, 1 is best. misses, promoted, demoted: "
+             "share of the bytes read. * knows the future.\n");
+}
+
+}  // namespace kvplace

@@ -1,0 +1,50 @@
+// Several policies on one workload, under the same machine and capacity.
+//
+// Thread-safety: one thread at a time.
+#ifndef KVPLACE_SERVER_REPLAY_SIMULATION_H_
+#define KVPLACE_SERVER_REPLAY_SIMULATION_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/core/topology.h"
+#include "server/replay/closed_loop.h"
+#include "server/replay/workload.h"
+
+namespace kvplace {
+
+// Every policy a simulation can run, online and clairvoyant, in the order in
+// which `all` runs them.
+std::vector<absl::string_view> SimulationPolicyNames();
+
+struct SimulationResult {
+  std::string policy;
+  int delay_steps = 0;
+  bool clairvoyant = false;
+  LoopResult run;
+  // Medians over steps of the time spent deciding; 0 without a clock.
+  double decide_microseconds_p50 = 0;
+  double decide_microseconds_p99 = 0;
+};
+
+struct SimulationOptions {
+  // Unset: each policy's own.
+  std::optional<int> delay_steps;
+  std::function<double()> now;
+  std::function<void(const std::vector<BlockId>& initial_hbm)> on_start;
+  std::function<void(size_t phase, const PhaseOutcome& outcome)> on_phase;
+};
+
+// INVALID_ARGUMENT: an unknown policy, with the known ones.
+absl::StatusOr<SimulationResult> Simulate(const Workload& workload,
+                                          const DeviceConfig& device,
+                                          absl::string_view policy,
+                                          const SimulationOptions& options);
+
+}  // namespace kvplace
+
+#endif  // KVPLACE_SERVER_REPLAY_SIMULATION_H_
