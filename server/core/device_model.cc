@@ -33,6 +33,7 @@ void DeviceModel::Clear() {
   stats_.Clear();
   if (recency_) recency_->Clear();
   if (ranks_) ranks_->Clear();
+  if (outsiders_) outsiders_->Clear();
   finished_.reset();
   births_in_step_ = 0;
   demand_ = 0;
@@ -53,8 +54,14 @@ void DeviceModel::AddToIndex(BlockId block) {
   if (recency_) {
     recency_->Touch(block);
   } else if (ranks_) {
+    if (outsiders_) outsiders_->Remove(block, 0);
     ranks_->Set(block, PartitionOf(block), policy_->Rank(*this, block));
   }
+}
+
+void DeviceModel::AddToOutsiders(BlockId block) {
+  if (!outsiders_ || !stats_.ever_read(block)) return;
+  outsiders_->Set(block, 0, -policy_->Rank(*this, block));
 }
 
 void DeviceModel::RemoveFromIndex(BlockId block) {
@@ -62,6 +69,7 @@ void DeviceModel::RemoveFromIndex(BlockId block) {
     recency_->Remove(block);
   } else if (ranks_) {
     ranks_->Remove(block, PartitionOf(block));
+    if (outsiders_) outsiders_->Remove(block, 0);
   }
 }
 
@@ -72,18 +80,23 @@ void DeviceModel::RebuildIndex() {
   }
   recency_.reset();
   ranks_.reset();
+  outsiders_.reset();
   if (index == VictimIndex::kRecency) {
     recency_.emplace(config_.handles());
   } else if (index != VictimIndex::kNone) {
     ranks_.emplace(config_.handles(), index == VictimIndex::kRankByGroup
                                           ? blocks_.group_count().value()
                                           : 1);
+    if (policy_->traits().rank_outsiders)
+      outsiders_.emplace(config_.handles(), 1);
   }
-  if (index == VictimIndex::kNone || residency_.resident_blocks() == 0) return;
+  if (index == VictimIndex::kNone || blocks_.live() == 0) return;
   std::vector<BlockId> resident;
   resident.reserve(residency_.resident_blocks());
   for (uint32_t h = 0; h < blocks_.handles(); ++h) {
-    if (residency_.tier(BlockId(h)) == Tier::kHbm) resident.emplace_back(h);
+    const Tier tier = residency_.tier(BlockId(h));
+    if (tier == Tier::kHbm) resident.emplace_back(h);
+    if (tier == Tier::kDram) AddToOutsiders(BlockId(h));
   }
   if (index == VictimIndex::kRecency) {
     const auto age = [this](BlockId b) {
@@ -172,6 +185,8 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
     if (residency_.tier(block) == Tier::kHbm) {
       ++hits;
       AddToIndex(block);
+    } else {
+      AddToOutsiders(block);
     }
   }
   for (size_t i = 0; i < phase.read_masses.size(); ++i) {
@@ -215,6 +230,7 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
     const Bytes bytes = bytes_of(block);
     if (auto s = residency_.Evict(block, bytes); !s.ok()) return s;
     RemoveFromIndex(block);
+    AddToOutsiders(block);
     traffic->demoted += bytes;
   }
   const auto bring_in = [this](absl::Span<const BlockId> blocks, Bytes* total) {

@@ -111,6 +111,9 @@ class DeviceModel {
   // index is empty.
   const RecencyList& recency() const { return *recency_; }
   const RankHeap& ranks() const { return *ranks_; }
+  // Blocks in DRAM that were ever read, by rank negated: the highest first.
+  // Only where the policy's traits say rank_outsiders.
+  const RankHeap& outsiders() const { return *outsiders_; }
 
   // Step begun last; before the first the one before Hello's next step.
   StepIndex step() const { return step_; }
@@ -124,7 +127,10 @@ class DeviceModel {
   Bytes bytes_of(BlockId block) const {
     return config_.block_bytes(blocks_.group(block));
   }
+  // Puts the block, which is in HBM, where it belongs in the order of victims.
   void AddToIndex(BlockId block);
+  // The same for a block in DRAM.
+  void AddToOutsiders(BlockId block);
   void RemoveFromIndex(BlockId block);
   void RebuildIndex();
   uint32_t PartitionOf(BlockId block) const;
@@ -139,6 +145,7 @@ class DeviceModel {
   const Policy* policy_;
   std::optional<RecencyList> recency_;
   std::optional<RankHeap> ranks_;
+  std::optional<RankHeap> outsiders_;
 
   StepIndex step_{-1};
   std::optional<StepAccount> finished_;

@@ -38,7 +38,7 @@ struct GroupOrder {
 // Executed by a device at the end of each phase of a step: promote what was
 // read from DRAM and is wanted, prefetch, and evict the shortest prefix of
 // `evict_queue` that makes room for both and for the blocks that begin in the
-// next phase. Entries no longer in HBM or read in the phase are passed over.
+// next phase. Entries not in HBM or read in the phase are passed over.
 // What does not fit stays out: prefetches from the end, then promotions from
 // the end, then new blocks.
 struct StandingOrder {
@@ -46,6 +46,10 @@ struct StandingOrder {
   std::vector<GroupOrder> groups;
   // First to go first; no repeats.
   std::vector<BlockId> evict_queue;
+  // The queue may also name blocks in DRAM, which count once they are promoted;
+  // and blocks promoted or prefetched under this order that it does not name go
+  // before it, in order of arrival.
+  bool evict_unlisted_first = false;
   // Entries to evict in the first phase of the step even if nothing needs their
   // room.
   uint32_t evict_at_least = 0;

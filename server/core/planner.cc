@@ -28,8 +28,9 @@ absl::Status Planner::CheckOnce(const DeviceModel& model,
   size_t marked = 0;
   absl::Status status;
   for (const BlockId block : list) {
-    if (block.value() >= model.blocks().handles() ||
-        model.residency().tier(block) != expected || seen_[block.value()]) {
+    if (block.value() >= model.blocks().handles() || seen_[block.value()] ||
+        (expected == Tier::kNone ? !model.blocks().alive(block)
+                                 : model.residency().tier(block) != expected)) {
       status = absl::InternalError(
           absl::StrCat("policy's ", what, " names handle ", block.value(),
                        ", which is repeated or in the wrong tier"));
@@ -50,8 +51,9 @@ absl::Status Planner::Check(const DeviceModel& model,
       !(order.max_routed_share >= 0 && order.max_routed_share <= 1)) {
     return absl::InternalError("policy's order does not fit the device");
   }
-  if (auto s =
-          CheckOnce(model, order.evict_queue, Tier::kHbm, "eviction queue");
+  if (auto s = CheckOnce(model, order.evict_queue,
+                         order.evict_unlisted_first ? Tier::kNone : Tier::kHbm,
+                         "eviction queue");
       !s.ok()) {
     return s;
   }

@@ -40,6 +40,7 @@ class Planner {
 
  private:
   absl::Status Check(const DeviceModel& model, const StandingOrder& order);
+  // Distinct live blocks, all in tier `expected` unless that is kNone.
   absl::Status CheckOnce(const DeviceModel& model,
                          const std::vector<BlockId>& list, Tier expected,
                          const char* what);

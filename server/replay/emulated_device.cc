@@ -30,8 +30,14 @@ void EmulatedDevice::Place(BlockId block, Tier tier) {
 
 void EmulatedDevice::SetOrder(const StandingOrder* order) {
   order_ = order;
-  queue_at_ = 0;
   push_back_due_ = order->evict_at_least > 0;
+  unlisted_.clear();
+  if (!order->evict_unlisted_first) return;
+  named_in_.resize(tier_.size());
+  ++order_number_;
+  for (const BlockId block : order->evict_queue) {
+    named_in_[block.value()] = order_number_;
+  }
 }
 
 void EmulatedDevice::PrepareBirths(GroupId group,
@@ -120,16 +126,20 @@ bool EmulatedDevice::TryEvict(BlockId block, PhaseOutcome* outcome) {
 
 void EmulatedDevice::MakeRoom(Bytes needed, PhaseOutcome* outcome) {
   const std::vector<BlockId>& queue = order_->evict_queue;
+  const auto room_needed = [&] {
+    return resident_ + needed > config_.hbm_capacity;
+  };
+  for (const BlockId block : unlisted_) {
+    if (!room_needed()) break;
+    TryEvict(block, outcome);
+  }
   size_t due = push_back_due_ ? order_->evict_at_least : 0;
   push_back_due_ = false;
-  for (size_t i = queue_at_; i < queue.size(); ++i) {
-    const bool room_needed = resident_ + needed > config_.hbm_capacity;
-    if (!room_needed && due == 0) break;
+  for (const BlockId block : queue) {
+    const bool needed_now = room_needed();
+    if (!needed_now && due == 0) break;
     if (due > 0) --due;
-    if (TryEvict(queue[i], outcome) && !room_needed) ++outcome->pushed_back;
-  }
-  while (queue_at_ < queue.size() && tier(queue[queue_at_]) != Tier::kHbm) {
-    ++queue_at_;
+    if (TryEvict(block, outcome) && !needed_now) ++outcome->pushed_back;
   }
 }
 
@@ -141,6 +151,10 @@ void EmulatedDevice::BringIn(Bytes reserved, PhaseOutcome* outcome) {
       tier_[block.value()] = Tier::kHbm;
       resident_ += block_bytes_;
       done->push_back(block);
+      if (order_->evict_unlisted_first &&
+          named_in_[block.value()] != order_number_) {
+        unlisted_.push_back(block);
+      }
     }
   };
   bring_in(promotions_, &outcome->promoted);

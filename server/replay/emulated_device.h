@@ -98,9 +98,12 @@ class EmulatedDevice {
   size_t births_with_room_ = 0;
 
   const StandingOrder* order_ = nullptr;
-  // Entries of the queue before this one have left HBM.
-  size_t queue_at_ = 0;
   bool push_back_due_ = false;
+  // With evict_unlisted_first: number of the order whose queue last named the
+  // block, and what arrived under this order unnamed.
+  std::vector<uint32_t> named_in_;
+  uint32_t order_number_ = 0;
+  std::vector<BlockId> unlisted_;
   std::vector<BlockId> promotions_;
   std::vector<BlockId> prefetches_;
 };

@@ -1,16 +1,55 @@
 #include "server/core/policy/lfu_policy.h"
 
+#include <utility>
+#include <vector>
+
 #include "server/core/policy/lru_policy.h"
 
 namespace kvplace {
 
 LfuPolicy::LfuPolicy(double decay)
-    : traits_{
-          .name = "lfu", .index = VictimIndex::kRank, .count_decay = decay} {}
+    : traits_{.name = "lfu",
+              .index = VictimIndex::kRank,
+              .rank_outsiders = true,
+              .count_decay = decay} {}
 
 double LfuPolicy::Rank(const DeviceModel& model, BlockId block) const {
   return model.stats().ever_read(block) ? model.stats().LogCount(block)
                                         : UnreadRank(model, block);
+}
+
+void LfuPolicy::PlanQueue(const DeviceModel& model, size_t length,
+                          StandingOrder* order) {
+  order->evict_unlisted_first = true;
+  std::vector<BlockId> residents;
+  const RankHeap& inside = model.ranks();
+  inside.VisitLowest(0, [&](BlockId block) {
+    if (residents.size() >= length) return false;
+    residents.push_back(block);
+    return true;
+  });
+  if (residents.empty()) return;
+  const double lowest = inside.rank(residents.front(), 0);
+  std::vector<BlockId> outsiders;  // highest first
+  const RankHeap& outside = model.outsiders();
+  outside.VisitLowest(0, [&](BlockId block) {
+    if (outsiders.size() >= length || -outside.rank(block, 0) < lowest) {
+      return false;
+    }
+    outsiders.push_back(block);
+    return true;
+  });
+  // Merge, lowest rank first; of equals the lower handle, as in the heap.
+  auto out = outsiders.rbegin();
+  for (const BlockId block : residents) {
+    const std::pair key(inside.rank(block, 0), block);
+    while (out != outsiders.rend() &&
+           std::pair(-outside.rank(*out, 0), *out) < key) {
+      order->evict_queue.push_back(*out++);
+    }
+    order->evict_queue.push_back(block);
+  }
+  order->evict_queue.insert(order->evict_queue.end(), out, outsiders.rend());
 }
 
 void LfuPolicy::Plan(const DeviceModel& model, const PlanRequest& request,
@@ -18,11 +57,7 @@ void LfuPolicy::Plan(const DeviceModel& model, const PlanRequest& request,
   PromoteEverything(order);
   std::vector<BlockId>& queue = order->evict_queue;
   if (!request.phase_known) {
-    model.ranks().VisitLowest(0, [&](BlockId block) {
-      if (queue.size() >= request.max_evictions) return false;
-      queue.push_back(block);
-      return true;
-    });
+    PlanQueue(model, request.max_evictions, order);
     return;
   }
   // Blocks read in the phase go only if there is no other.

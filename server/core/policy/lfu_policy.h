@@ -19,6 +19,14 @@ class LfuPolicy final : public Policy {
             StandingOrder* order) const override;
 
  private:
+  // The queue of a whole step, from what was known before it: the residents of
+  // lowest count and, among them in their place, the blocks in DRAM that may be
+  // promoted in the step. A block so promoted does not outlive residents of
+  // higher count; one the queue does not name has a lower count than all it
+  // does and goes first.
+  static void PlanQueue(const DeviceModel& model, size_t length,
+                        StandingOrder* order);
+
   const PolicyTraits traits_;
 };
 

@@ -42,6 +42,8 @@ struct PolicyTraits {
   // otherwise. 0: it runs in the worker and sees the phase it decides on.
   int default_delay_steps = 1;
   VictimIndex index = VictimIndex::kNone;
+  // With kRank: DeviceModel::outsiders() is kept as well.
+  bool rank_outsiders = false;
   // Decay per step of the model's read counts, 0..1 exclusive.
   double count_decay = AccessStats::kDefaultDecay;
 };
