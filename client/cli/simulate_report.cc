@@ -128,7 +128,8 @@ void PrintCsv(const SimulationReport& report, std::ostream& out) {
   out << line << ",decide_microseconds_p50,decide_microseconds_p99\n";
   for (const SimulationResult& r : report.results) {
     line.clear();
-    for (const auto& [key, value] : ResultJson(report, r).items()) {
+    const Json result = ResultJson(report, r);
+    for (const auto& [key, value] : result.items()) {
       if (value.is_object()) continue;
       if (!line.empty()) line += ",";
       if (value.is_string()) {

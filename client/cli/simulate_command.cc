@@ -1,0 +1,263 @@
+#include "client/cli/simulate_command.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "client/cli/profile_file.h"
+#include "client/cli/schedule_writer.h"
+#include "client/cli/simulate_report.h"
+#include "client/cli/sizes.h"
+#include "server/core/policy/registry.h"
+#include "server/replay/simulation.h"
+#include "server/trace/workload_loader.h"
+
+namespace kvplace {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  kvplacectl simulate T.kvtrace --policy all
+  kvplacectl simulate a.kvtrace b.kvtrace --hbm-capacity 15% --policy lru,lfu --format json
+  kvplacectl simulate T.kvtrace --policy lfu --mode exclusive --schedule-out schedule.jsonl)";
+
+struct Flags {
+  std::vector<std::string> traces;
+  std::string profile = "paper-gh200";
+  std::string steps = ":";
+  std::string hbm_capacity = "25%";
+  std::string policies{kDefaultPolicy};
+  std::optional<int> delay_steps;
+  std::string mode = "inclusive";
+  std::string read_routing = "off";
+  std::string fixed_bytes_per_phase = "0";
+  std::string bound = "roofline";
+  std::string format = "table";
+  std::string schedule_out;
+  uint64_t seed = 1;
+};
+
+// What the flags mean, checked.
+struct Plan {
+  MachineProfile profile;
+  StepRange steps;
+  Capacity capacity;
+  std::vector<std::string> policies;
+  Bytes fixed;
+};
+
+[[noreturn]] void WrongUsage(absl::string_view flag, absl::string_view what) {
+  throw CLI::ValidationError(std::string(flag), std::string(what));
+}
+
+template <typename T>
+T OrWrongUsage(absl::string_view flag, absl::StatusOr<T> value) {
+  if (!value.ok()) WrongUsage(flag, value.status().message());
+  return *std::move(value);
+}
+
+[[noreturn]] void Failed(const absl::Status& status) {
+  std::cerr << "kvplacectl simulate: " << status.message() << "\n";
+  throw CLI::RuntimeError(1);
+}
+
+std::vector<std::string> ParsePolicies(const std::string& text) {
+  const auto known = SimulationPolicyNames();
+  if (text == "all") return {known.begin(), known.end()};
+  const std::vector<std::string> names = absl::StrSplit(text, ',');
+  for (const std::string& name : names) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      WrongUsage("--policy",
+                 absl::StrCat("\"", name, "\", expected all or a list of ",
+                              absl::StrJoin(known, ",")));
+    }
+  }
+  return names;
+}
+
+Plan Check(const Flags& flags) {
+  Plan plan;
+  plan.profile = OrWrongUsage("--profile", LoadProfile(flags.profile));
+  if (flags.steps != ":") {
+    plan.steps = OrWrongUsage("--steps", ParseSteps(flags.steps));
+  }
+  plan.capacity =
+      OrWrongUsage("--hbm-capacity", ParseCapacity(flags.hbm_capacity));
+  plan.policies = ParsePolicies(flags.policies);
+  plan.fixed = OrWrongUsage("--fixed-bytes-per-phase",
+                            ParseSize(flags.fixed_bytes_per_phase));
+  if (flags.read_routing == "on" && flags.mode == "exclusive") {
+    WrongUsage("--read-routing",
+               "on, expected off with --mode exclusive: a resident block has "
+               "no DRAM copy to read");
+  }
+  if (!flags.schedule_out.empty() && plan.policies.size() != 1) {
+    WrongUsage("--schedule-out",
+               "expected exactly one policy in --policy: a schedule is of one "
+               "run");
+  }
+  return plan;
+}
+
+double Now() {
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// Steps done, on stderr, when that is a terminal.
+class Progress {
+ public:
+  Progress(const Workload& workload, size_t runs)
+      : on_(isatty(STDERR_FILENO) != 0), workload_(workload), runs_(runs) {}
+
+  void Start(const std::string& policy) {
+    policy_ = policy;
+    ++run_;
+  }
+  void OnPhase(size_t phase) {
+    if (!on_ || phase % (workload_.groups * size_t{64}) != 0) return;
+    std::cerr << "\r\033[K" << policy_ << " (" << run_ << "/" << runs_
+              << "): step " << phase / workload_.groups << " of "
+              << workload_.steps << std::flush;
+  }
+  void Clear() const {
+    if (on_) std::cerr << "\r\033[K" << std::flush;
+  }
+
+ private:
+  const bool on_;
+  const Workload& workload_;
+  const size_t runs_;
+  size_t run_ = 0;
+  std::string policy_;
+};
+
+std::vector<SimulationResult> RunAll(const Flags& flags, const Plan& plan,
+                                     const Workload& workload,
+                                     const DeviceConfig& device,
+                                     uint64_t capacity_blocks) {
+  std::optional<ScheduleWriter> schedule;
+  if (!flags.schedule_out.empty()) {
+    schedule.emplace(workload, capacity_blocks);
+    if (auto s = schedule->Open(flags.schedule_out); !s.ok()) Failed(s);
+  }
+  Progress progress(workload, plan.policies.size());
+  SimulationOptions options;
+  options.delay_steps = flags.delay_steps;
+  options.now = Now;
+  options.on_start = [&](const std::vector<BlockId>& initial_hbm) {
+    if (schedule) schedule->WriteStart(initial_hbm);
+  };
+  options.on_phase = [&](size_t phase, const PhaseOutcome& outcome) {
+    progress.OnPhase(phase);
+    if (schedule) schedule->WritePhase(phase, outcome);
+  };
+  std::vector<SimulationResult> results;
+  for (const std::string& policy : plan.policies) {
+    progress.Start(policy);
+    auto result = Simulate(workload, device, policy, options);
+    if (!result.ok()) Failed(result.status());
+    results.push_back(*std::move(result));
+  }
+  progress.Clear();
+  if (schedule) {
+    if (auto s = schedule->Close(); !s.ok()) Failed(s);
+  }
+  return results;
+}
+
+void Run(const Flags& flags) {
+  const Plan plan = Check(flags);
+  WorkloadOptions window;
+  window.first_step = plan.steps.first;
+  window.end_step = plan.steps.end;
+  auto workload = LoadWorkload(flags.traces, window);
+  if (!workload.ok()) Failed(workload.status());
+  for (const std::string& warning : workload->warnings) {
+    std::cerr << "kvplacectl simulate: warning: " << warning << "\n";
+  }
+  const uint64_t capacity = std::min<uint64_t>(
+      plan.capacity.Blocks(workload->peak_live_blocks, workload->block_bytes()),
+      static_cast<uint64_t>(kMaxBytes / workload->block_bytes()));
+  const DeviceConfig device =
+      DeviceFor(*workload, plan.profile,
+                flags.mode == "inclusive" ? ResidencyMode::kInclusive
+                                          : ResidencyMode::kExclusive,
+                capacity, plan.fixed, flags.read_routing == "on");
+  if (auto s = Validate(device, UINT32_MAX, /*allow_infinite=*/true); !s.ok()) {
+    Failed(s);
+  }
+  SimulationReport report;
+  report.workload = &*workload;
+  report.device = &device;
+  if (flags.bound == "roofline") {
+    report.roofline_seconds = RooflineSeconds(*workload, device).value();
+  }
+  report.results = RunAll(flags, plan, *workload, device, capacity);
+  if (flags.format == "json") {
+    PrintJson(report, std::cout);
+  } else if (flags.format == "csv") {
+    PrintCsv(report, std::cout);
+  } else {
+    PrintTable(report, std::cout);
+  }
+  std::cout.flush();
+  if (!std::cout) Failed(absl::DataLossError("stdout: not all was written"));
+}
+
+}  // namespace
+
+void RegisterSimulateCommand(CLI::App& app) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* command = app.add_subcommand(
+      "simulate", "Run placement policies on recorded traces, offline");
+  command->footer(kExamples);
+  command
+      ->add_option("traces", flags->traces,
+                   "Traces (.kvtrace), side by side as sequences of one device")
+      ->required();
+  const auto option = [&](const char* name, auto& value, const char* help) {
+    return command->add_option(name, value, help)->capture_default_str();
+  };
+  option(
+      "--profile", flags->profile,
+      "Machine: paper-gh200, gh200-measured, h100-pcie5, gb200, or FILE.yaml");
+  option("--steps", flags->steps,
+         "Steps A:B, renumbered from 0; what exists before A is initial");
+  option("--hbm-capacity", flags->hbm_capacity,
+         "HBM for KV: N% of the peak live bytes, or a size");
+  option("--policy", flags->policies, "Policies, comma separated, or all");
+  command
+      ->add_option("--delay-steps", flags->delay_steps,
+                   "Steps after which a read can change placement; 0 decides "
+                   "in the worker; default: each policy's own")
+      ->check(CLI::Range(0, 1000));
+  option("--mode", flags->mode, "Residency mode")
+      ->check(CLI::IsMember({"inclusive", "exclusive"}));
+  option("--read-routing", flags->read_routing,
+         "Read resident blocks from their DRAM copies where that is faster")
+      ->check(CLI::IsMember({"off", "on"}));
+  option("--fixed-bytes-per-phase", flags->fixed_bytes_per_phase,
+         "Bytes every phase reads from HBM (weights)");
+  option("--bound", flags->bound, "Bound to compare with")
+      ->check(CLI::IsMember({"none", "roofline"}));
+  option("--format", flags->format, "Output")
+      ->check(CLI::IsMember({"table", "json", "csv"}));
+  command->add_option("--schedule-out", flags->schedule_out,
+                      "Write the schedule of the run as JSON lines");
+  option("--seed", flags->seed,
+         "Seed of policies that draw random numbers (none in this version)");
+  command->callback([flags] { Run(*flags); });
+}
+
+}  // namespace kvplace
