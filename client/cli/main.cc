@@ -1,30 +1,29 @@
-// kvplacectl: wiring only; each command lives in a file pair of its own.
+// kvplacectl: the command line of kvplace. Wiring only; docs/cli.md says what
+// the commands do.
 #include <CLI/CLI.hpp>
-#include <iostream>
 #include <string>
 
+#include "client/cli/command.h"
+#include "client/cli/completion.h"
 #include "client/cli/simulate_command.h"
+#include "client/cli/trace_commands.h"
 #include "kvplace/version.h"
 
 int main(int argc, char** argv) {
-  CLI::App app("kvplacectl: KV-cache placement, offline and live");
+  CLI::App app("Placement of KV-cache blocks in tiered memory", "kvplacectl");
+  app.set_version_flag("--version",
+                       std::string("kvplacectl ") + kvplace::VersionString());
   app.footer(
-      "Examples:\n"
-      "  kvplacectl simulate T.kvtrace --policy all\n"
-      "Exit codes: 0 success, 1 a failed run, 2 wrong usage.");
-  app.set_version_flag("--version", std::string(kvplace::VersionString()));
+      "Example:\n"
+      "  kvplacectl trace info bible.kvtrace\n");
   app.require_subcommand(1);
+
+  // One line per module; each registers the commands of its header.
+  kvplace::RegisterTraceCommands(app);
   kvplace::RegisterSimulateCommand(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& e) {  // --help, --version
-    return app.exit(e);
-  } catch (const CLI::RuntimeError& e) {  // said on stderr by the command
-    return e.get_exit_code();
-  } catch (const CLI::ParseError& e) {
-    std::cerr << "kvplacectl: " << e.what()
-              << "\nRun with --help for more information.\n";
-    return 2;
-  }
-  return 0;
+  // nodes, top, policy, drain, undrain, rank, bench: RegisterLiveCommands(app)
+  // goes here.
+  kvplace::RegisterCompletionCommand(app);
+
+  return kvplace::ParseAndRun(&app, argc, argv);
 }

@@ -1,136 +1,162 @@
 #include "client/cli/sizes.h"
 
-#include <utility>
-
-#include "absl/numeric/int128.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
-#include "server/core/topology.h"
 
 namespace kvplace {
 namespace {
 
-constexpr size_t kMaxDecimals = 6;
+using Uint128 = unsigned __int128;
 
-// A non-negative decimal number as numerator / 10^decimals.
+constexpr uint64_t kMaxSize = uint64_t{1} << 60;
+constexpr uint64_t kMaxPercent = 10000;
+constexpr int kMaxDecimals = 9;
+constexpr char kExpectedSize[] =
+    "expected a size like 4096, 4096B, 4KiB, 1.5MiB or 2GiB";
+
+template <typename... Words>
+absl::Status Bad(const Words&... words) {
+  return absl::InvalidArgumentError(absl::StrCat(words...));
+}
+
+// value / 10^decimals.
 struct Decimal {
-  uint64_t numerator = 0;
-  uint64_t denominator = 1;
+  uint64_t value = 0;
+  int decimals = 0;
 };
 
-std::optional<Decimal> ParseDecimal(absl::string_view text) {
-  Decimal result;
+enum class DecimalResult { kOk, kNotANumber, kTooLarge, kTooManyDecimals };
+
+// Takes digits with at most one point from the front of `text`. No sign, no
+// exponent: neither makes sense in a size.
+DecimalResult TakeDecimal(absl::string_view* text, Decimal* number) {
+  size_t at = 0;
   bool point = false;
-  size_t digits = 0;
-  size_t decimals = 0;
-  for (const char c : text) {
-    if (c == '.' && !point) {
+  bool digits = false;
+  for (; at < text->size(); ++at) {
+    const char c = (*text)[at];
+    if (c == '.' && !point && digits) {
       point = true;
+      digits = false;
       continue;
     }
-    if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) {
-      return std::nullopt;
+    if (!absl::ascii_isdigit(c)) break;
+    digits = true;
+    number->value = number->value * 10 + static_cast<uint64_t>(c - '0');
+    if (number->value > kMaxSize) return DecimalResult::kTooLarge;
+    number->decimals += point;
+    if (number->decimals > kMaxDecimals) {
+      return DecimalResult::kTooManyDecimals;
     }
-    ++digits;
-    if (point && ++decimals > kMaxDecimals) return std::nullopt;
-    if (result.numerator > (UINT64_MAX - 9) / 10) return std::nullopt;
-    result.numerator = result.numerator * 10 + static_cast<uint64_t>(c - '0');
-    if (point) result.denominator *= 10;
   }
-  if (digits == 0) return std::nullopt;
-  return result;
+  if (!digits) return DecimalResult::kNotANumber;
+  text->remove_prefix(at);
+  return DecimalResult::kOk;
 }
 
-absl::Status Expected(absl::string_view text, absl::string_view what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("\"", text, "\", expected ", what));
+uint64_t PowerOfTen(int exponent) {
+  uint64_t power = 1;
+  for (; exponent > 0; --exponent) power *= 10;
+  return power;
 }
 
-std::optional<int64_t> ParseStep(absl::string_view text) {
+absl::StatusOr<Decimal> ParseDecimal(absl::string_view* text,
+                                     absl::string_view expected) {
+  Decimal number;
+  switch (TakeDecimal(text, &number)) {
+    case DecimalResult::kOk:
+      break;
+    case DecimalResult::kNotANumber:
+      return Bad(expected);
+    case DecimalResult::kTooLarge:
+      return Bad("too large; at most 2^60 bytes");
+    case DecimalResult::kTooManyDecimals:
+      return Bad("too many decimals; at most ", kMaxDecimals);
+  }
+  *text = absl::StripLeadingAsciiWhitespace(*text);
+  return number;
+}
+
+absl::StatusOr<Bytes> ToBytes(const Decimal& number, absl::string_view unit) {
+  uint64_t factor = 0;
+  if (unit.empty() || unit == "B") factor = 1;
+  if (unit == "KiB") factor = uint64_t{1} << 10;
+  if (unit == "MiB") factor = uint64_t{1} << 20;
+  if (unit == "GiB") factor = uint64_t{1} << 30;
+  if (factor == 0) {
+    return Bad("unit \"", unit, "\"; expected B, KiB, MiB or GiB");
+  }
+  const Uint128 scaled = Uint128{number.value} * factor;
+  const uint64_t divisor = PowerOfTen(number.decimals);
+  if (scaled % divisor != 0) return Bad("not a whole number of bytes");
+  if (scaled / divisor > kMaxSize) return Bad("too large; at most 2^60 bytes");
+  return Bytes(static_cast<int64_t>(scaled / divisor));
+}
+
+absl::StatusOr<int64_t> ParseStep(absl::string_view text) {
+  constexpr int64_t kMaxStep = int64_t{1} << 60;
   int64_t step = 0;
-  if (!absl::SimpleAtoi(text, &step) || step < 0) return std::nullopt;
+  for (const char c : text) {
+    if (!absl::ascii_isdigit(c)) {
+      return Bad("expected steps A:B, A: or :B with whole numbers");
+    }
+    step = step * 10 + (c - '0');
+    if (step > kMaxStep) return Bad("step too large; at most 2^60");
+  }
   return step;
 }
 
 }  // namespace
 
 absl::StatusOr<Bytes> ParseSize(absl::string_view text) {
-  constexpr absl::string_view kWhat =
-      "a size such as 4096, 64KiB, 1.5GiB (B, KiB, MiB, GiB), at most 2^60 "
-      "bytes and a whole number of them";
-  constexpr std::pair<absl::string_view, uint64_t> kUnits[] = {
-      {"KiB", uint64_t{1} << 10},
-      {"MiB", uint64_t{1} << 20},
-      {"GiB", uint64_t{1} << 30},
-      {"B", 1}};
-  absl::string_view number = absl::StripAsciiWhitespace(text);
-  uint64_t unit = 1;
-  for (const auto& [suffix, bytes] : kUnits) {
-    if (absl::ConsumeSuffix(&number, suffix)) {
-      unit = bytes;
-      break;
-    }
-  }
-  const auto decimal = ParseDecimal(absl::StripAsciiWhitespace(number));
-  if (!decimal) return Expected(text, kWhat);
-  const absl::uint128 scaled = absl::uint128(decimal->numerator) * unit;
-  const absl::uint128 bytes = scaled / decimal->denominator;
-  if (scaled % decimal->denominator != 0 ||
-      bytes > static_cast<uint64_t>(kMaxBytes.count())) {
-    return Expected(text, kWhat);
-  }
-  return Bytes(static_cast<int64_t>(bytes));
+  absl::StatusOr<Decimal> number = ParseDecimal(&text, kExpectedSize);
+  if (!number.ok()) return number.status();
+  return ToBytes(*number, text);
 }
 
-uint64_t Share::Of(uint64_t whole) const {
-  return static_cast<uint64_t>(absl::uint128(whole) * numerator / denominator);
-}
-
-uint64_t Capacity::Blocks(uint64_t peak_live_blocks, Bytes block) const {
-  if (share) return share->Of(peak_live_blocks);
-  return static_cast<uint64_t>(bytes / block);
+uint64_t Capacity::Blocks(uint64_t peak_live_blocks, Bytes block_bytes) const {
+  if (size.has_value()) return static_cast<uint64_t>(*size / block_bytes);
+  // At most 2^64 * 10^13: below 2^128.
+  return static_cast<uint64_t>(Uint128{peak_live_blocks} * numerator /
+                               denominator);
 }
 
 absl::StatusOr<Capacity> ParseCapacity(absl::string_view text) {
+  absl::StatusOr<Decimal> number =
+      ParseDecimal(&text, absl::StrCat(kExpectedSize, ", or a share like 25%"));
+  if (!number.ok()) return number.status();
   Capacity capacity;
-  absl::string_view number = absl::StripAsciiWhitespace(text);
-  if (!absl::ConsumeSuffix(&number, "%")) {
-    auto size = ParseSize(text);
-    if (!size.ok()) {
-      return Expected(text,
-                      "a share such as 25%, or a size such as 4096, 64KiB, "
-                      "1.5GiB");
-    }
-    capacity.bytes = *size;
+  if (text != "%") {
+    absl::StatusOr<Bytes> size = ToBytes(*number, text);
+    if (!size.ok()) return size.status();
+    capacity.size = *size;
     return capacity;
   }
-  const auto decimal = ParseDecimal(absl::StripAsciiWhitespace(number));
-  if (!decimal || decimal->numerator > 1000 * decimal->denominator) {
-    return Expected(text, "a share of 0%..1000% with at most 6 decimals");
+  const uint64_t divisor = PowerOfTen(number->decimals);
+  if (number->value > kMaxPercent * divisor) {
+    return Bad("too large; at most ", kMaxPercent, "%");
   }
-  capacity.share = Share{decimal->numerator, decimal->denominator * 100};
+  capacity.numerator = number->value;
+  capacity.denominator = divisor * 100;
   return capacity;
 }
 
 absl::StatusOr<StepRange> ParseSteps(absl::string_view text) {
-  constexpr absl::string_view kWhat =
-      "A:B, A: or :B with whole numbers 0 <= A < B";
   const size_t colon = text.find(':');
-  if (colon == absl::string_view::npos) return Expected(text, kWhat);
-  const absl::string_view first = text.substr(0, colon);
-  const absl::string_view end = text.substr(colon + 1);
-  StepRange range;
-  if (!first.empty()) {
-    const auto step = ParseStep(first);
-    if (!step) return Expected(text, kWhat);
-    range.first = *step;
+  if (colon == absl::string_view::npos || text.size() == 1) {
+    return Bad("expected steps A:B, A: or :B");
   }
-  if (!end.empty()) {
-    range.end = ParseStep(end);
-    if (!range.end || *range.end <= range.first) return Expected(text, kWhat);
+  StepRange range;
+  absl::StatusOr<int64_t> first = ParseStep(text.substr(0, colon));
+  if (!first.ok()) return first.status();
+  range.first = *first;
+  if (colon + 1 < text.size()) {
+    absl::StatusOr<int64_t> end = ParseStep(text.substr(colon + 1));
+    if (!end.ok()) return end.status();
+    if (*end <= range.first) {
+      return Bad("no steps; expected A:B with A < B");
+    }
+    range.end = *end;
   }
   return range;
 }

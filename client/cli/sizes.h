@@ -1,7 +1,7 @@
-// Sizes, shares and step ranges as users write them on the command line.
+// Sizes and step ranges as people write them on the command line.
 //
-// Errors are INVALID_ARGUMENT and quote the text and what was expected; the
-// caller prefixes the flag. Thread-safety: pure functions.
+// All arithmetic is exact. Errors are INVALID_ARGUMENT and say what was
+// expected; the caller names the flag. Thread-safety: pure.
 #ifndef KVPLACE_CLIENT_CLI_SIZES_H_
 #define KVPLACE_CLIENT_CLI_SIZES_H_
 
@@ -14,34 +14,32 @@
 
 namespace kvplace {
 
-// "4096", "16 KiB", "1.5GiB": a number >= 0, then B, KiB, MiB, GiB or nothing
-// for bytes. Exact: the product must be a whole number of bytes <= 2^60.
+// "4096", "4096B", "4KiB", "1.5 GiB": a decimal number and one of B KiB MiB
+// GiB, plain numbers being bytes. It must come to whole bytes, at most 2^60.
 absl::StatusOr<Bytes> ParseSize(absl::string_view text);
 
-// A share of something, exactly: numerator / denominator.
-struct Share {
+// HBM for KV as a person states it: a size, or an exact share of the peak bytes
+// of live blocks.
+struct Capacity {
+  // Share = numerator / denominator; used unless there is a size.
   uint64_t numerator = 0;
   uint64_t denominator = 1;
+  std::optional<Bytes> size;
 
-  // floor(share * whole).
-  uint64_t Of(uint64_t whole) const;
+  // Whole blocks, rounded down. REQUIRES block_bytes > 0.
+  uint64_t Blocks(uint64_t peak_live_blocks, Bytes block_bytes) const;
 };
 
-// A size, or a share: "25%", "12.5%", 0..1000%, at most 6 decimals.
-struct Capacity {
-  std::optional<Share> share;
-  Bytes bytes;
-
-  // Whole blocks, rounded down. REQUIRES: block > 0.
-  uint64_t Blocks(uint64_t peak_live_blocks, Bytes block) const;
-};
+// A size, or "25%", "12.5%": up to 10000%, up to 9 decimals.
 absl::StatusOr<Capacity> ParseCapacity(absl::string_view text);
 
-// "A:B", "A:", ":B": steps [first, end), 0 <= A < B.
+// Steps [first, end); without `end` to the last.
 struct StepRange {
   int64_t first = 0;
   std::optional<int64_t> end;
 };
+
+// "A:B", "A:" or ":B" with 0 <= A < B.
 absl::StatusOr<StepRange> ParseSteps(absl::string_view text);
 
 }  // namespace kvplace

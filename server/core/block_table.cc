@@ -1,12 +1,15 @@
 #include "server/core/block_table.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace kvplace {
 namespace {
+
+// Lists of (sequence, group) beyond one per handle, so that small devices with
+// many groups are not held up.
+constexpr uint64_t kSpareLists = 65536;
 
 std::vector<uint32_t> GroupLimits(const DeviceConfig& device) {
   std::vector<uint32_t> limits;
@@ -25,13 +28,15 @@ BlockTable::BlockTable(const DeviceConfig& device)
       group_live_(groups_, 0),
       group_(device.handles(), kDead),
       page_(device.handles(), 0),
-      slot_(device.handles(), 0) {}
+      slot_(device.handles(), 0),
+      links_(device.handles()) {}
 
 void BlockTable::Clear() {
   std::fill(group_.begin(), group_.end(), kDead);
   std::fill(group_live_.begin(), group_live_.end(), 0);
   live_ = 0;
   sequences_.clear();
+  heads_.clear();
   free_slots_.clear();
   slots_.clear();
 }
@@ -47,6 +52,11 @@ absl::Status BlockTable::CheckRange(BlockId first, uint32_t count) const {
   return absl::OkStatus();
 }
 
+uint32_t BlockTable::Slot(SequenceId sequence) const {
+  const auto it = slots_.find(sequence);
+  return it == slots_.end() ? kNoSlot : it->second;
+}
+
 uint32_t BlockTable::SlotFor(SequenceId sequence) {
   const auto [it, added] = slots_.try_emplace(sequence, 0);
   if (!added) return it->second;
@@ -54,18 +64,17 @@ uint32_t BlockTable::SlotFor(SequenceId sequence) {
   if (free_slots_.empty()) {
     slot = static_cast<uint32_t>(sequences_.size());
     sequences_.emplace_back();
+    heads_.resize(heads_.size() + groups_);
   } else {
     slot = free_slots_.back();
     free_slots_.pop_back();
   }
-  sequences_[slot].id = sequence;
-  sequences_[slot].live = 0;
-  sequences_[slot].runs.assign(groups_, {});
+  sequences_[slot] = Sequence{sequence, 0};
   it->second = slot;
   return slot;
 }
 
-absl::Status BlockTable::Add(const BlockRange& range) {
+absl::Status BlockTable::CheckAdd(const BlockRange& range) const {
   if (auto s = CheckRange(range.first, range.count); !s.ok()) return s;
   if (range.group.value() >= groups_) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -88,52 +97,51 @@ absl::Status BlockTable::Add(const BlockRange& range) {
         "group ", g, " would have ", uint64_t{group_live_[g]} + range.count,
         " live blocks, its Hello declared ", group_limits_[g], " handles"));
   }
-  const uint32_t slot = SlotFor(range.sequence);
-  for (uint32_t i = 0; i < range.count; ++i) {
-    group_[first + i] = static_cast<uint16_t>(g);
-    page_[first + i] = range.first_page + i;
-    slot_[first + i] = slot;
+  if (uint64_t{groups_} * (slots_.size() + 1) > group_.size() + kSpareLists &&
+      !Contains(range.sequence)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "sequence ", range.sequence.value(), " is one more than the ",
+        slots_.size(), " that ", groups_, " groups with ", group_.size(),
+        " handles may have"));
   }
-  group_live_[g] += range.count;
-  live_ += range.count;
-  Sequence& sequence = sequences_[slot];
-  sequence.live += range.count;
-  std::vector<BlockRange>& runs = sequence.runs[g];
-  if (!runs.empty()) {
-    BlockRange& last = runs.back();
-    if (last.first.value() + last.count == first &&
-        last.first_page + last.count == range.first_page) {
-      last.count += range.count;
-      return absl::OkStatus();
-    }
-  }
-  runs.push_back(range);
   return absl::OkStatus();
 }
 
-void BlockTable::CutFromRuns(BlockId block) {
-  std::vector<BlockRange>& runs =
-      sequences_[slot_[block.value()]].runs[group_[block.value()]];
-  for (size_t i = 0; i < runs.size(); ++i) {
-    BlockRange& run = runs[i];
-    const uint32_t at = block.value() - run.first.value();
-    if (block < run.first || at >= run.count) continue;
-    BlockRange rest = run;
-    rest.first = BlockId(block.value() + 1);
-    rest.first_page = run.first_page + at + 1;
-    rest.count = run.count - at - 1;
-    run.count = at;
-    if (rest.count > 0) {
-      if (run.count == 0) {
-        run = rest;
-      } else {
-        runs.insert(runs.begin() + static_cast<ptrdiff_t>(i) + 1, rest);
-      }
-    } else if (run.count == 0) {
-      runs.erase(runs.begin() + static_cast<ptrdiff_t>(i));
-    }
-    return;
+absl::Status BlockTable::Add(const BlockRange& range) {
+  if (auto s = CheckAdd(range); !s.ok()) return s;
+  const uint32_t slot = SlotFor(range.sequence);
+  const uint32_t g = range.group.value();
+  Head& head = heads_[size_t{slot} * groups_ + g];
+  for (uint32_t i = 0; i < range.count; ++i) {
+    const uint32_t handle = range.first.value() + i;
+    group_[handle] = static_cast<uint16_t>(g);
+    page_[handle] = range.first_page + i;
+    slot_[handle] = slot;
+    Append(BlockId(handle), &head);
   }
+  group_live_[g] += range.count;
+  live_ += range.count;
+  sequences_[slot].live += range.count;
+  return absl::OkStatus();
+}
+
+void BlockTable::Append(BlockId block, Head* head) {
+  links_[block.value()] = Link{head->newest, kNoBlock};
+  if (head->newest == kNoBlock) {
+    head->oldest = block;
+  } else {
+    links_[head->newest.value()].newer = block;
+  }
+  head->newest = block;
+}
+
+void BlockTable::Unlink(BlockId block) {
+  const Link link = links_[block.value()];
+  Head& head = HeadOf(block);
+  (link.older == kNoBlock ? head.oldest : links_[link.older.value()].newer) =
+      link.newer;
+  (link.newer == kNoBlock ? head.newest : links_[link.newer.value()].older) =
+      link.older;
 }
 
 absl::Status BlockTable::Remove(const HandleRange& range) {
@@ -145,10 +153,9 @@ absl::Status BlockTable::Remove(const HandleRange& range) {
           absl::StrCat("handle ", first + i, " is not live"));
     }
   }
-  // From the end, so that a run shrinks at its tail.
-  for (uint32_t i = range.count; i-- > 0;) {
+  for (uint32_t i = 0; i < range.count; ++i) {
     const BlockId block(first + i);
-    CutFromRuns(block);
+    Unlink(block);
     --sequences_[slot_[block.value()]].live;
     --group_live_[group_[block.value()]];
     group_[block.value()] = kDead;
@@ -157,11 +164,21 @@ absl::Status BlockTable::Remove(const HandleRange& range) {
   return absl::OkStatus();
 }
 
-absl::Span<const BlockRange> BlockTable::Runs(SequenceId sequence,
-                                              GroupId group) const {
-  const auto it = slots_.find(sequence);
-  if (it == slots_.end() || group.value() >= groups_) return {};
-  return sequences_[it->second].runs[group.value()];
+void BlockTable::SortByPage() {
+  std::vector<BlockId> blocks;
+  const auto by_page = [this](BlockId a, BlockId b) {
+    return page(a) < page(b);
+  };
+  for (Head& head : heads_) {
+    blocks.clear();
+    for (BlockId b = head.oldest; b != kNoBlock; b = newer(b)) {
+      blocks.push_back(b);
+    }
+    if (std::is_sorted(blocks.begin(), blocks.end(), by_page)) continue;
+    std::stable_sort(blocks.begin(), blocks.end(), by_page);
+    head = Head();
+    for (const BlockId block : blocks) Append(block, &head);
+  }
 }
 
 std::vector<SequenceId> BlockTable::Sequences() const {
@@ -174,7 +191,6 @@ std::vector<SequenceId> BlockTable::Sequences() const {
 void BlockTable::ForgetIfEmpty(SequenceId sequence) {
   const auto it = slots_.find(sequence);
   if (it == slots_.end() || sequences_[it->second].live > 0) return;
-  sequences_[it->second].runs.clear();
   free_slots_.push_back(it->second);
   slots_.erase(it);
 }

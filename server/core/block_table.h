@@ -1,12 +1,16 @@
 // Which blocks are alive, and what each handle stands for.
 //
 // Arrays indexed by handle, nothing hashed per block: a handle's group, page
-// and sequence; and per sequence the runs of handles it owns, so that "all
-// blocks of this sequence" and its end cost what the sequence holds and no
-// more.
+// and sequence, and its neighbours in a doubly linked list of the blocks of its
+// (sequence, group), so that "all blocks of this sequence" and its end cost what
+// the sequence holds and no more, and a block that ends costs O(1) wherever it
+// is. (Runs of consecutive handles were rejected: a paged allocator hands out
+// handles in any order, so runs are as many as blocks, and cutting one out is
+// a search.)
 //
-// Thread-safety: one thread at a time. Memory: 10 bytes per handle, plus 12 per
-// run of consecutive pages.
+// Thread-safety: one thread at a time. Memory: 18 bytes per handle, plus 8 per
+// (live sequence, group), of which there are at most as many as handles (and
+// 65536 more).
 #ifndef KVPLACE_SERVER_CORE_BLOCK_TABLE_H_
 #define KVPLACE_SERVER_CORE_BLOCK_TABLE_H_
 
@@ -15,7 +19,6 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "absl/types/span.h"
 #include "server/core/ids.h"
 #include "server/core/topology.h"
 
@@ -47,20 +50,35 @@ class BlockTable {
   void Clear();
 
   // Brings blocks to life. INVALID_ARGUMENT: a field out of range.
-  // ALREADY_EXISTS: a handle is alive, or the group has no handle left. On
-  // error nothing has changed.
+  // ALREADY_EXISTS: a handle is alive, or the group has no handle left.
+  // RESOURCE_EXHAUSTED: too many sequences. On error nothing has changed.
   absl::Status Add(const BlockRange& range);
 
   // Ends blocks. INVALID_ARGUMENT: out of range. NOT_FOUND: one is not alive.
   // On error nothing has changed.
   absl::Status Remove(const HandleRange& range);
 
-  // Runs of one (sequence, group), pages rising within each run; empty for an
-  // unknown sequence. Valid until the next change.
-  absl::Span<const BlockRange> Runs(SequenceId sequence, GroupId group) const;
+  // Where a sequence's lists are, until it is forgotten; kNoSlot if unknown.
+  static constexpr uint32_t kNoSlot = UINT32_MAX;
+  uint32_t Slot(SequenceId sequence) const;
+  // The live blocks of one (sequence, group) in the order in which they were
+  // added: for (b = oldest(slot, g); b != kNoBlock; b = newer(b)), or back from
+  // newest() by older(). REQUIRES: slot is of a known sequence, group in range.
+  BlockId oldest(uint32_t slot, GroupId group) const {
+    return heads_[size_t{slot} * groups_ + group.value()].oldest;
+  }
+  BlockId newest(uint32_t slot, GroupId group) const {
+    return heads_[size_t{slot} * groups_ + group.value()].newest;
+  }
+  // REQUIRES (both): alive(block).
+  BlockId newer(BlockId block) const { return links_[block.value()].newer; }
+  BlockId older(BlockId block) const { return links_[block.value()].older; }
+  // Lists begin with the lowest page from now on. O(live blocks).
+  void SortByPage();
 
   // Every live sequence, in no order.
   std::vector<SequenceId> Sequences() const;
+  size_t sequences() const { return slots_.size(); }
   bool Contains(SequenceId sequence) const { return slots_.contains(sequence); }
   // Forgets a sequence without blocks; others stay.
   void ForgetIfEmpty(SequenceId sequence);
@@ -87,13 +105,25 @@ class BlockTable {
   struct Sequence {
     SequenceId id;
     uint64_t live = 0;
-    // One list per group.
-    std::vector<std::vector<BlockRange>> runs;
+  };
+  struct Head {
+    BlockId oldest = kNoBlock;
+    BlockId newest = kNoBlock;
+  };
+  struct Link {
+    BlockId older = kNoBlock;
+    BlockId newer = kNoBlock;
   };
 
+  absl::Status CheckAdd(const BlockRange& range) const;
   absl::Status CheckRange(BlockId first, uint32_t count) const;
   uint32_t SlotFor(SequenceId sequence);
-  void CutFromRuns(BlockId block);
+  Head& HeadOf(BlockId block) {
+    return heads_[size_t{slot_[block.value()]} * groups_ +
+                  group_[block.value()]];
+  }
+  void Append(BlockId block, Head* head);
+  void Unlink(BlockId block);
 
   const uint32_t groups_;
   const std::vector<uint32_t> group_limits_;
@@ -102,7 +132,10 @@ class BlockTable {
   std::vector<uint16_t> group_;
   std::vector<uint32_t> page_;
   std::vector<uint32_t> slot_;
+  std::vector<Link> links_;
+  // By slot, and by slot and group.
   std::vector<Sequence> sequences_;
+  std::vector<Head> heads_;
   std::vector<uint32_t> free_slots_;
   absl::flat_hash_map<SequenceId, uint32_t> slots_;
 };

@@ -124,6 +124,7 @@ absl::Status DeviceModel::AddInventory(const BlockRange& range) {
 void DeviceModel::FinishInventory(StepIndex next_step) {
   step_ = StepIndex(next_step.value() - 1);
   stats_.SetBase(next_step);
+  blocks_.SortByPage();
   RebuildIndex();
 }
 

@@ -7,7 +7,8 @@
 // does not fit is an error, after which the picture must be cleared and rebuilt
 // from an inventory.
 //
-// Thread-safety: one thread at a time. Memory: at most 52 bytes per handle.
+// Thread-safety: one thread at a time. Memory: at most 60 bytes per handle, 8 of
+// them only where every sequence has a single page in each group.
 #ifndef KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
 #define KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
 

@@ -27,6 +27,7 @@ void StandingOrder::Reset(size_t group_count) {
     group.new_block_tier = Tier::kDram;
   }
   evict_queue.clear();
+  new_in_dram.clear();
   evict_unlisted_first = false;
   evict_at_least = 0;
   evict_reason = MoveReason::kCapacity;

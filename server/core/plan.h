@@ -54,6 +54,9 @@ struct StandingOrder {
   // room.
   uint32_t evict_at_least = 0;
   MoveReason evict_reason = MoveReason::kCapacity;
+  // Blocks of the next phase that begin in DRAM whatever their group's tier.
+  // Only where decisions see the phase (decision delay 0); never on the wire.
+  std::vector<BlockId> new_in_dram;
   // With read routing: the largest share of a phase's hits that may be read
   // from DRAM, 0..1.
   double max_routed_share = 1.0;

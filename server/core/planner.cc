@@ -90,11 +90,11 @@ absl::Status Planner::MakePlan(const Policy& policy, DeviceModel& model,
                                Plan* plan) {
   plan->order.Reset(model.config().groups.size());
   PlanRequest request;
-  request.free = model.residency().free();
+  // The newer plan takes over the room of one that was not sent.
+  request.free = model.residency().free() + model.residency().reserved();
   request.max_evictions = EvictionBound(model);
   policy.Plan(model, request, &plan->order);
   if (auto s = Check(model, plan->order); !s.ok()) return s;
-  // A newer plan replaces the older one and takes over its room.
   model.mutable_residency().ReleaseReserved();
   model.mutable_residency().Reserve(RoomWanted(model, plan->order));
   last_id_ = PlanId(last_id_.value() + 1);

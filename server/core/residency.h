@@ -45,6 +45,11 @@ class Residency {
   // The plan is reported on, expired, or was never sent.
   void ReleaseReserved() { reserved_ = Bytes(0); }
   void ReleaseInFlight() { in_flight_ = Bytes(0); }
+  // All but `left` of what is in flight: a report on one plan when another has
+  // already departed.
+  void ReleaseInFlightTo(Bytes left) {
+    if (left < in_flight_) in_flight_ = left;
+  }
 
   Bytes capacity() const { return capacity_; }
   Bytes resident() const { return resident_; }

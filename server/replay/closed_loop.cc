@@ -45,9 +45,13 @@ class Loop {
     const uint64_t capacity = static_cast<uint64_t>(
         model_.config().hbm_capacity / workload_.block_bytes());
     if (future_ != nullptr) future_->Rewind();
-    const std::vector<BlockId> hbm =
-        future_ != nullptr ? ClairvoyantStart(workload_, *future_, capacity)
-                           : OnlineStart(workload_, capacity);
+    ClairvoyantPlacement start;
+    if (future_ != nullptr) {
+      start = ClairvoyantStart(workload_, *future_, capacity);
+    } else {
+      start.hbm = OnlineStart(workload_, capacity);
+    }
+    const std::vector<BlockId>& hbm = start.hbm;
     for (const BlockId block : workload_.initial) {
       device_.Place(block, Tier::kDram);
     }
@@ -58,6 +62,7 @@ class Loop {
     model_.FinishInventory(StepIndex(0));
     if (options_.on_start) options_.on_start(hbm);
     if (auto s = planner_.MakePlan(policy_, model_, &plan_); !s.ok()) return s;
+    plan_.order.new_in_dram = start.new_in_dram;
     device_.SetOrder(&plan_.order);
     if (workload_.phases() > 0) {
       device_.PrepareBirths(GroupId(0), workload_.births[0]);

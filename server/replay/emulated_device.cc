@@ -40,26 +40,39 @@ void EmulatedDevice::SetOrder(const StandingOrder* order) {
   }
 }
 
+void EmulatedDevice::WantedBirths(GroupId group,
+                                  absl::Span<const BlockId> births,
+                                  std::vector<BlockId>* wanted) const {
+  wanted->clear();
+  if (order_->groups[group.value()].new_block_tier != Tier::kHbm) return;
+  const std::vector<BlockId>& not_these = order_->new_in_dram;
+  for (const BlockId block : births) {
+    if (std::find(not_these.begin(), not_these.end(), block) ==
+        not_these.end()) {
+      wanted->push_back(block);
+    }
+  }
+}
+
 void EmulatedDevice::PrepareBirths(GroupId group,
                                    absl::Span<const BlockId> births) {
-  births_with_room_ = 0;
-  if (births.empty()) return;
-  if (order_->groups[group.value()].new_block_tier != Tier::kHbm) return;
-  const int64_t room = (config_.hbm_capacity - resident_) / block_bytes_;
-  births_with_room_ = static_cast<size_t>(
-      std::min<int64_t>(room, static_cast<int64_t>(births.size())));
+  WantedBirths(group, births, &births_with_room_);
+  const auto room =
+      static_cast<size_t>((config_.hbm_capacity - resident_) / block_bytes_);
+  if (births_with_room_.size() > room) births_with_room_.resize(room);
 }
 
 void EmulatedDevice::BeginPhase(const PhaseInput& phase,
                                 PhaseOutcome* outcome) {
   outcome->Reset();
   ++phase_;
-  for (size_t i = 0; i < phase.births.size(); ++i) {
-    const bool hbm = i < births_with_room_;
-    Place(phase.births[i], hbm ? Tier::kHbm : Tier::kDram);
-    (hbm ? outcome->new_hbm : outcome->new_dram).push_back(phase.births[i]);
+  for (const BlockId block : phase.births) {
+    const bool hbm = std::binary_search(births_with_room_.begin(),
+                                        births_with_room_.end(), block);
+    Place(block, hbm ? Tier::kHbm : Tier::kDram);
+    (hbm ? outcome->new_hbm : outcome->new_dram).push_back(block);
   }
-  births_with_room_ = 0;
+  births_with_room_.clear();
   for (const BlockId block : phase.reads) {
     read_in_[block.value()] = phase_;
     (tier(block) == Tier::kHbm ? outcome->read_hbm : outcome->read_dram)
@@ -184,11 +197,9 @@ void EmulatedDevice::EndPhase(const PhaseInput& phase, PhaseOutcome* outcome) {
     if (tier(block) == Tier::kHbm) resident_ -= block_bytes_;
     tier_[block.value()] = Tier::kNone;
   }
-  const bool births_to_hbm =
-      order_->groups[phase.next_group.value()].new_block_tier == Tier::kHbm;
+  WantedBirths(phase.next_group, phase.next_births, &births_with_room_);
   const Bytes births =
-      block_bytes_ *
-      (births_to_hbm ? static_cast<int64_t>(phase.next_births.size()) : 0);
+      block_bytes_ * static_cast<int64_t>(births_with_room_.size());
   const auto wishes =
       static_cast<int64_t>(promotions_.size() + prefetches_.size());
   MakeRoom(births + block_bytes_ * wishes, outcome);

@@ -78,6 +78,9 @@ class EmulatedDevice {
   Bytes FreeAfterEnds(const PhaseInput& phase) const;
 
  private:
+  // Births that the order in force wants in HBM, ascending.
+  void WantedBirths(GroupId group, absl::Span<const BlockId> births,
+                    std::vector<BlockId>* wanted) const;
   // Blocks of the phase to promote or prefetch, in order of priority.
   void CollectWishes(const PhaseInput& phase, const PhaseOutcome& outcome);
   void MakeRoom(Bytes needed, PhaseOutcome* outcome);
@@ -94,8 +97,8 @@ class EmulatedDevice {
   std::vector<uint32_t> read_in_;
   uint32_t phase_ = 0;
   Bytes resident_;
-  // Births of the coming phase for which room was made.
-  size_t births_with_room_ = 0;
+  // Births of the coming phase that begin in HBM: room was made for them.
+  std::vector<BlockId> births_with_room_;
 
   const StandingOrder* order_ = nullptr;
   bool push_back_due_ = false;

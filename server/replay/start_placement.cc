@@ -39,22 +39,33 @@ std::vector<BlockId> OnlineStart(const Workload& workload, uint64_t capacity) {
   return start;
 }
 
-std::vector<BlockId> ClairvoyantStart(const Workload& workload,
+ClairvoyantPlacement ClairvoyantStart(const Workload& workload,
                                       const Future& future, uint64_t capacity) {
-  const uint64_t births = workload.phases() > 0 ? workload.births[0].size() : 0;
-  const uint64_t limit = capacity > births ? capacity - births : 0;
-  std::vector<std::pair<uint64_t, BlockId>> by_next;
+  struct Candidate {
+    uint64_t next;
+    bool initial;
+    BlockId block;
+    auto operator<=>(const Candidate&) const = default;
+  };
+  std::vector<Candidate> by_next;
   by_next.reserve(workload.initial.size());
   for (const BlockId block : workload.initial) {
-    by_next.emplace_back(future.NextRead(block), block);
+    by_next.push_back({future.NextRead(block), true, block});
+  }
+  if (workload.phases() > 0) {
+    for (const BlockId block : workload.births[0]) {
+      by_next.push_back({future.NextRead(block), false, block});
+    }
   }
   std::sort(by_next.begin(), by_next.end());
-  std::vector<BlockId> start;
-  for (const auto& [next, block] : by_next) {
-    if (start.size() >= limit || next == Future::kNever) break;
-    start.push_back(block);
+  ClairvoyantPlacement start;
+  for (size_t i = 0; i < by_next.size(); ++i) {
+    const Candidate& c = by_next[i];
+    const bool in_hbm = i < capacity && c.next != Future::kNever;
+    if (c.initial && in_hbm) start.hbm.push_back(c.block);
+    if (!c.initial && !in_hbm) start.new_in_dram.push_back(c.block);
   }
-  std::sort(start.begin(), start.end());
+  std::sort(start.hbm.begin(), start.hbm.end());
   return start;
 }
 

@@ -19,9 +19,16 @@ namespace kvplace {
 // start are filled. Ascending.
 std::vector<BlockId> OnlineStart(const Workload& workload, uint64_t capacity);
 
-// The initial blocks that are read soonest, with room left for the births of
-// the first phase. Ascending. `future` must stand before the first phase.
-std::vector<BlockId> ClairvoyantStart(const Workload& workload,
+// What is read soonest, of the initial blocks and the births of the first
+// phase.
+struct ClairvoyantPlacement {
+  // Initial blocks in HBM, ascending.
+  std::vector<BlockId> hbm;
+  // Births of the first phase that begin in DRAM.
+  std::vector<BlockId> new_in_dram;
+};
+// `future` must stand before the first phase.
+ClairvoyantPlacement ClairvoyantStart(const Workload& workload,
                                       const Future& future, uint64_t capacity);
 
 }  // namespace kvplace

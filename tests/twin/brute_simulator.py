@@ -19,7 +19,18 @@ def order_reads(reads, hbm, tie):
 
 
 LRU_TIES = ("ascending", "ascending hits-first", "descending", "descending hits-first",
-            "ascending keep-read", "descending keep-read")
+            "ascending keep-read", "descending keep-read",
+            "ascending start-by-page", "ascending hits-first start-by-page")
+
+
+def start_order(run, capacity, tie):
+    """The initial blocks from oldest to newest; never read, so the spec leaves their order open. 'start-by-page': lower
+    pages are older, page 0 (the attention sink) is the newest of all."""
+    start = run.online_start(capacity)
+    if "start-by-page" not in tie:
+        return start
+    page = {block: block % run.pages_max for block in start}
+    return sorted(start, key=lambda block: (page[block] == 0, page[block], block))
 
 
 def lru_moves(run, capacity, tie="ascending"):
@@ -28,7 +39,7 @@ def lru_moves(run, capacity, tie="ascending"):
     Promotes every miss on read; makes room for these and for the next phase's births, births first; evicts the least
     recently read, one read in this phase only if there is no other ('keep-read': never one read in this phase).
     """
-    hbm = OrderedDict((block, None) for block in run.online_start(capacity))
+    hbm = OrderedDict((block, None) for block in start_order(run, capacity, tie))
     for phase in range(run.phases):
         room = capacity - len(hbm)
         new_hbm = sorted(run.births(phase))[:max(0, room)]

@@ -53,7 +53,7 @@ void BeladyPolicy::Plan(const DeviceModel& model, const PlanRequest& request,
   int64_t room = request.free / each;
   size_t victim = 0;
   GroupOrder& group = order->groups[request.group.value()];
-  bool births_to_hbm = false;
+  std::vector<BlockId> lucky;  // births that get room
   for (const Wish& wish : wishes) {
     if (room > 0) {
       --room;
@@ -63,15 +63,16 @@ void BeladyPolicy::Plan(const DeviceModel& model, const PlanRequest& request,
     } else {
       break;
     }
-    if (wish.birth) {
-      births_to_hbm = true;
-    } else {
-      group.promote_if_read.push_back(wish.block);
-    }
+    (wish.birth ? lucky : group.promote_if_read).push_back(wish.block);
   }
   const uint32_t next_group =
       (request.group.value() + 1) % static_cast<uint32_t>(order->groups.size());
-  if (births_to_hbm) order->groups[next_group].new_block_tier = Tier::kHbm;
+  if (!lucky.empty()) order->groups[next_group].new_block_tier = Tier::kHbm;
+  for (const BlockId block : request.next_births) {
+    if (std::find(lucky.begin(), lucky.end(), block) == lucky.end()) {
+      order->new_in_dram.push_back(block);
+    }
+  }
 }
 
 }  // namespace kvplace

@@ -1,0 +1,26 @@
+#include "server/service/clock.h"
+
+#include <chrono>
+
+#include "absl/time/clock.h"
+
+namespace kvplace {
+namespace {
+
+class SystemClock final : public Clock {
+ public:
+  absl::Duration Monotonic() const override {
+    return absl::FromChrono(
+        std::chrono::steady_clock::now().time_since_epoch());
+  }
+  absl::Time Wall() const override { return absl::Now(); }
+};
+
+}  // namespace
+
+Clock* RealClock() {
+  static SystemClock* const kClock = new SystemClock;
+  return kClock;
+}
+
+}  // namespace kvplace

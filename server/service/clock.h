@@ -1,0 +1,27 @@
+// Time as the service sees it, so that tests can turn it.
+//
+// Thread-safety: any thread.
+#ifndef KVPLACE_SERVER_SERVICE_CLOCK_H_
+#define KVPLACE_SERVER_SERVICE_CLOCK_H_
+
+#include "absl/time/time.h"
+
+namespace kvplace {
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+
+  // Since some fixed moment in the past; never goes back. Timeouts and
+  // latencies are differences of these.
+  virtual absl::Duration Monotonic() const = 0;
+  // For people and for files.
+  virtual absl::Time Wall() const = 0;
+};
+
+// The machine's clocks. Lives for the whole program.
+Clock* RealClock();
+
+}  // namespace kvplace
+
+#endif  // KVPLACE_SERVER_SERVICE_CLOCK_H_

@@ -1,0 +1,32 @@
+// A clock that stands still until it is told to move.
+//
+// Thread-safety: any thread.
+#ifndef KVPLACE_TESTS_TESTING_FAKE_CLOCK_H_
+#define KVPLACE_TESTS_TESTING_FAKE_CLOCK_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/time/time.h"
+#include "server/service/clock.h"
+
+namespace kvplace {
+
+class FakeClock final : public Clock {
+ public:
+  absl::Duration Monotonic() const override {
+    return absl::Nanoseconds(now_ns_.load());
+  }
+  absl::Time Wall() const override {
+    return absl::FromUnixSeconds(1'700'000'000) + Monotonic();
+  }
+
+  void Advance(absl::Duration by) { now_ns_ += absl::ToInt64Nanoseconds(by); }
+
+ private:
+  std::atomic<int64_t> now_ns_{0};
+};
+
+}  // namespace kvplace
+
+#endif  // KVPLACE_TESTS_TESTING_FAKE_CLOCK_H_
