@@ -35,8 +35,8 @@ void DeviceModel::Clear() {
   if (ranks_) ranks_->Clear();
   if (outsiders_) outsiders_->Clear();
   finished_.reset();
-  births_in_step_ = 0;
-  demand_ = 0;
+  evictions_in_step_ = 0;
+  recent_evictions_ = 0;
 }
 
 void DeviceModel::SetPolicy(const Policy* policy) {
@@ -135,7 +135,7 @@ absl::Status DeviceModel::BeginStep(StepIndex step) {
                      step_.value(), " and less than 2^32 after the first"));
   }
   step_ = step;
-  births_in_step_ = 0;
+  evictions_in_step_ = 0;
   return absl::OkStatus();
 }
 
@@ -168,7 +168,6 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
                                      PhaseTraffic* traffic) {
   for (const BlockRange& birth : phase.births) {
     if (auto s = AddInventory(birth); !s.ok()) return s;
-    births_in_step_ += birth.count;
     if (birth.tier != Tier::kHbm) continue;
     for (uint32_t i = 0; i < birth.count; ++i) {
       AddToIndex(BlockId(birth.first.value() + i));
@@ -232,6 +231,7 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
     if (auto s = residency_.Evict(block, bytes); !s.ok()) return s;
     RemoveFromIndex(block);
     AddToOutsiders(block);
+    ++evictions_in_step_;
     traffic->demoted += bytes;
   }
   const auto bring_in = [this](absl::Span<const BlockId> blocks, Bytes* total) {
@@ -263,8 +263,8 @@ absl::Status DeviceModel::ApplyPhase(const PhaseUpdate& phase,
 
 void DeviceModel::EndStep(const StepAccount& account) {
   finished_ = account;
-  demand_ = std::max(static_cast<double>(account.blocks_read + births_in_step_),
-                     demand_ * (15.0 / 16.0));
+  recent_evictions_ = std::max(static_cast<double>(evictions_in_step_),
+                               recent_evictions_ * (15.0 / 16.0));
 }
 
 }  // namespace kvplace

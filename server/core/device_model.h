@@ -7,8 +7,8 @@
 // does not fit is an error, after which the picture must be cleared and rebuilt
 // from an inventory.
 //
-// Thread-safety: one thread at a time. Memory: at most 60 bytes per handle, 8 of
-// them only where every sequence has a single page in each group.
+// Thread-safety: one thread at a time. Memory: at most 60 bytes per handle, 8
+// of them only where every sequence has a single page in each group.
 #ifndef KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
 #define KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
 
@@ -103,7 +103,6 @@ class DeviceModel {
   void EndStep(const StepAccount& account);
 
   const DeviceConfig& config() const { return config_; }
-  const CostModel& cost() const { return cost_; }
   const BlockTable& blocks() const { return blocks_; }
   const AccessStats& stats() const { return stats_; }
   const Residency& residency() const { return residency_; }
@@ -120,9 +119,8 @@ class DeviceModel {
   StepIndex step() const { return step_; }
   // Totals of the last finished step; none before the first.
   const std::optional<StepAccount>& finished_step() const { return finished_; }
-  // Blocks read or born in one step lately: a maximum that decays by 1/16 per
-  // step. 0 before the first step.
-  double recent_demand() const { return demand_; }
+  // Blocks evicted in one step lately: a maximum that decays by 1/16 per step.
+  double recent_evictions() const { return recent_evictions_; }
 
  private:
   Bytes bytes_of(BlockId block) const {
@@ -150,8 +148,8 @@ class DeviceModel {
 
   StepIndex step_{-1};
   std::optional<StepAccount> finished_;
-  uint64_t births_in_step_ = 0;
-  double demand_ = 0;
+  uint64_t evictions_in_step_ = 0;
+  double recent_evictions_ = 0;
 };
 
 }  // namespace kvplace

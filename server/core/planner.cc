@@ -8,8 +8,9 @@
 namespace kvplace {
 namespace {
 
-// Queue entries beyond what was needed lately, so that small devices always get
-// their whole queue.
+// A queue is this many times as long as the most evictions of a recent step,
+// and so much longer: devices below that always get their whole queue.
+constexpr double kQueueFactor = 4;
 constexpr size_t kSpareEvictions = 1024;
 
 }  // namespace
@@ -18,7 +19,7 @@ size_t Planner::EvictionBound(const DeviceModel& model) {
   const size_t resident = model.residency().resident_blocks();
   if (!model.finished_step()) return resident;
   const auto lately =
-      static_cast<size_t>(std::ceil(model.recent_demand() * 1.25));
+      static_cast<size_t>(model.recent_evictions() * kQueueFactor);
   return std::min(resident, lately + kSpareEvictions);
 }
 

@@ -34,8 +34,9 @@ class Planner {
   absl::Status MakePhaseOrder(const Policy& policy, const DeviceModel& model,
                               PlanRequest request, StandingOrder* order);
 
-  // Most evictions that the steps ahead can need, with a quarter to spare over
-  // what was read and born lately; everything in HBM before the first step.
+  // Entries of a plan's eviction queue: several times what recent steps
+  // evicted, or everything in HBM before the first step. A step that needs more
+  // leaves promotions out, and the next plan is longer.
   static size_t EvictionBound(const DeviceModel& model);
 
  private:
