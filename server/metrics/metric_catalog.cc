@@ -151,9 +151,9 @@ const MetricInfo& Info(Metric metric) {
 }
 
 const std::vector<double>& StepSecondsBuckets() {
-  static const auto* const kBuckets = new std::vector<double>{
-      1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02,
-      0.05, 0.1,  0.2,  0.5,  1,    2,    5,    10};
+  static const auto* const kBuckets =
+      new std::vector<double>{1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02,
+                              0.05, 0.1,  0.2,  0.5,  1,    2,    5,    10};
   return *kBuckets;
 }
 

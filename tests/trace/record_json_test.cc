@@ -129,9 +129,9 @@ TEST(RecordJsonTest, HostileTextDoesNotCrash) {
   for (const v1::TraceRecord& record : Everything()) {
     lines.push_back(*RecordToJson(record));
   }
-  lines.push_back(std::string(100000, '['));
   v1::TraceRecord record;
-  for (int round = 0; round < 3000; ++round) {
+  EXPECT_FALSE(RecordFromJson(std::string(100000, '['), &record).ok());
+  for (int round = 0; round < 1000; ++round) {
     std::string line = lines[random() % lines.size()];
     for (uint64_t n = random() % 3; n > 0; --n) {
       line[random() % line.size()] = "[]{},:\"0-9e\\\xff"[random() % 13];

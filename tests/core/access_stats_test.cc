@@ -1,0 +1,142 @@
+// Decayed read counts against explicit sums of decay^(t - s).
+#include "server/core/access_stats.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "tests/testing/small_device.h"
+
+namespace kvplace {
+namespace {
+
+// sum over reads s of decay^(t - s), written out.
+double Sum(const std::vector<int64_t>& reads, int64_t t, double decay) {
+  double sum = 0;
+  for (const int64_t s : reads) {
+    sum += std::pow(decay, static_cast<double>(t - s));
+  }
+  return sum;
+}
+
+TEST(AccessStats, BeforeTheFirstRead) {
+  const AccessStats stats(2);
+  EXPECT_FALSE(stats.ever_read(BlockId(0)));
+  EXPECT_FALSE(stats.read_in(BlockId(0), StepIndex(0)));
+  EXPECT_EQ(stats.last_read(BlockId(0)), StepIndex(-1));
+  EXPECT_EQ(stats.count_at_last_read(BlockId(0)), 0);
+  EXPECT_EQ(stats.mass(BlockId(0)), 0);
+  EXPECT_EQ(stats.LogCount(BlockId(0)),
+            -std::numeric_limits<double>::infinity());
+}
+
+TEST(AccessStats, CountsByHand) {
+  AccessStats stats(2, 0.5);
+  stats.SetBase(StepIndex(1000));
+  stats.OnRead(BlockId(1), StepIndex(1000));
+  stats.OnRead(BlockId(1), StepIndex(1001));
+  EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(1)), 1.5);
+  stats.OnRead(BlockId(1), StepIndex(1003));
+  EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(1)), 1.375);
+  EXPECT_EQ(stats.last_read(BlockId(1)), StepIndex(1003));
+  EXPECT_TRUE(stats.read_in(BlockId(1), StepIndex(1003)));
+  EXPECT_FALSE(stats.read_in(BlockId(1), StepIndex(1001)));
+  EXPECT_DOUBLE_EQ(stats.LogCount(BlockId(1)), std::log2(1.375) + 3);
+  EXPECT_FALSE(stats.ever_read(BlockId(0)));
+}
+
+TEST(AccessStats, ForgetsOneBlockOrAll) {
+  AccessStats stats(3);
+  for (uint32_t h = 0; h < 3; ++h) {
+    stats.OnRead(BlockId(h), StepIndex(5));
+    stats.OnMass(BlockId(h), static_cast<uint8_t>(100 + h));
+  }
+  stats.Forget(BlockId(1));
+  EXPECT_FALSE(stats.ever_read(BlockId(1)));
+  EXPECT_EQ(stats.count_at_last_read(BlockId(1)), 0);
+  EXPECT_EQ(stats.mass(BlockId(1)), 0);
+  EXPECT_EQ(stats.mass(BlockId(2)), 102);
+  EXPECT_TRUE(stats.ever_read(BlockId(2)));
+  stats.OnRead(BlockId(1), StepIndex(6));
+  EXPECT_EQ(stats.count_at_last_read(BlockId(1)), 1);
+  stats.Clear();
+  EXPECT_FALSE(stats.ever_read(BlockId(2)));
+  EXPECT_EQ(stats.mass(BlockId(2)), 0);
+}
+
+TEST(AccessStats, StepsFarApartAreTheLimit) {
+  AccessStats stats(1);
+  stats.SetBase(StepIndex(10));
+  EXPECT_FALSE(stats.Representable(StepIndex(9)));
+  EXPECT_TRUE(stats.Representable(StepIndex(10)));
+  const int64_t most = int64_t{1} << 32;
+  EXPECT_TRUE(stats.Representable(StepIndex(10 + most - 2)));
+  EXPECT_FALSE(stats.Representable(StepIndex(10 + most - 1)));
+  EXPECT_FALSE(stats.Representable(StepIndex(INT64_MAX)));
+  stats.OnRead(BlockId(0), StepIndex(10));
+  stats.OnRead(BlockId(0), StepIndex(10 + most - 2));
+  EXPECT_EQ(stats.last_read(BlockId(0)), StepIndex(10 + most - 2));
+  EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(0)), 1);
+  EXPECT_TRUE(std::isfinite(stats.LogCount(BlockId(0))));
+}
+
+TEST(AccessStats, DecayChangesFromNowOn) {
+  AccessStats stats(1, 0.5);
+  EXPECT_EQ(stats.decay(), 0.5);
+  stats.OnRead(BlockId(0), StepIndex(0));
+  stats.SetDecay(0.25);
+  stats.OnRead(BlockId(0), StepIndex(1));
+  EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(0)), 1.25);
+}
+
+class AccessStatsTwin : public ::testing::TestWithParam<int> {};
+
+INSTANTIATE_TEST_SUITE_P(Seeds, AccessStatsTwin, ::testing::Range(0, 12));
+
+TEST_P(AccessStatsTwin, CountsAndTheirOrderAreThoseOfTheSums) {
+  SCOPED_TRACE(GetParam());
+  std::mt19937_64 random(static_cast<uint64_t>(GetParam()));
+  constexpr uint32_t kBlocks = 30;
+  const double decays[] = {0.8, 0.5, 0.99, 0.05};
+  const double decay = decays[GetParam() % 4];
+  const int64_t base = GetParam() % 3 == 0 ? 0 : 123456789;
+  AccessStats stats(kBlocks, decay);
+  stats.SetBase(StepIndex(base));
+  std::vector<std::vector<int64_t>> reads(kBlocks);
+  int64_t step = base;
+  for (int i = 0; i < 300; ++i) {
+    for (uint32_t h = 0; h < kBlocks; ++h) {
+      if (std::bernoulli_distribution((h + 1.0) / 60)(random)) {
+        stats.OnRead(BlockId(h), StepIndex(step));
+        reads[h].push_back(step);
+      }
+    }
+    // Now and then a pause longer than the table of powers.
+    step += i % 97 == 96 ? 400 : 1;
+  }
+  for (uint32_t h = 0; h < kBlocks; ++h) {
+    if (reads[h].empty()) continue;
+    const double sum = Sum(reads[h], reads[h].back(), decay);
+    ASSERT_NEAR(stats.count_at_last_read(BlockId(h)), sum, 1e-12 * sum);
+    ASSERT_EQ(stats.last_read(BlockId(h)), StepIndex(reads[h].back()));
+    ASSERT_GE(stats.LogCount(BlockId(h)), 0);
+  }
+  for (const int64_t later : {0, 1, 17}) {
+    for (uint32_t a = 0; a < kBlocks; ++a) {
+      for (uint32_t b = 0; b < kBlocks; ++b) {
+        const double count_a = Sum(reads[a], step + later, decay);
+        const double count_b = Sum(reads[b], step + later, decay);
+        if (count_a < count_b * (1 - 1e-9)) {
+          ASSERT_LT(stats.LogCount(BlockId(a)), stats.LogCount(BlockId(b)))
+              << a << " and " << b << ", " << later << " steps later";
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace kvplace
