@@ -21,8 +21,8 @@ class CommandFailed : public CLI::Error {
   absl::Status status_;
 };
 
-void PrintError(const std::string& words) {
-  std::cerr << "kvplacectl: " << words << "\n";
+void PrintError(const CLI::App& app, const std::string& words) {
+  std::cerr << app.get_name() << ": " << words << "\n";
 }
 
 // The command that was being parsed, for the hint at its help.
@@ -60,12 +60,12 @@ int ParseAndRun(CLI::App* app, int argc, const char* const* argv) {
     app->parse(argc, argv);
     std::cout.flush();
     if (!std::cout) {
-      PrintError("standard output cannot be written");
+      PrintError(*app, "standard output cannot be written");
       return kExitFailed;
     }
     return kExitOk;
   } catch (const CommandFailed& failed) {
-    PrintError(failed.what());
+    PrintError(*app, failed.what());
     return IsUsageError(failed.status()) ? kExitUsage : kExitFailed;
   } catch (const CLI::RuntimeError& error) {
     // A command that has told why by itself.
@@ -76,7 +76,7 @@ int ParseAndRun(CLI::App* app, int argc, const char* const* argv) {
       app->exit(error);
       return kExitOk;
     }
-    PrintError(error.what());
+    PrintError(*app, error.what());
     std::cerr << "Try " << ChosenCommand(*app) << " --help\n";
     return kExitUsage;
   }

@@ -2,7 +2,7 @@
 // exit codes, options with a parser of our own.
 //
 // Exit codes: 0 success, 1 a run that failed, 2 wrong usage. Errors go to
-// stderr as "kvplacectl: what was wrong and what was expected". CLI11 reports
+// stderr as "program: what was wrong and what was expected". CLI11 reports
 // by exceptions; they do not leave ParseAndRun. Thread-safety: one thread.
 #ifndef KVPLACE_CLIENT_CLI_COMMAND_H_
 #define KVPLACE_CLIENT_CLI_COMMAND_H_

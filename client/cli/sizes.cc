@@ -94,14 +94,14 @@ absl::StatusOr<Bytes> ToBytes(const Decimal& number, absl::string_view unit) {
 }
 
 absl::StatusOr<int64_t> ParseStep(absl::string_view text) {
-  constexpr int64_t kMaxStep = int64_t{1} << 60;
+  constexpr int64_t kMaxStep = int64_t{1} << 40;
   int64_t step = 0;
   for (const char c : text) {
     if (!absl::ascii_isdigit(c)) {
       return Bad("expected steps A:B, A: or :B with whole numbers");
     }
     step = step * 10 + (c - '0');
-    if (step > kMaxStep) return Bad("step too large; at most 2^60");
+    if (step > kMaxStep) return Bad("step too large; at most 2^40");
   }
   return step;
 }

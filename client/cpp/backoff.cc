@@ -30,8 +30,8 @@ absl::Status Validate(const BackoffOptions& options) {
         absl::FormatDuration(options.shortest)));
   }
   if (!(options.jitter >= 0 && options.jitter <= 1)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "backoff.jitter is ", options.jitter, ", expected 0..1"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("backoff.jitter is ", options.jitter, ", expected 0..1"));
   }
   return absl::OkStatus();
 }

@@ -49,9 +49,10 @@ absl::Status BlockMirror::Replace(absl::Span<const BlockRange> live,
   broken_ = true;
   for (const BlockRange& range : live) {
     if (range.tier == Tier::kNone) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "handle ", range.first.value(), " has no tier, expected HBM or "
-          "DRAM"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("handle ", range.first.value(),
+                       " has no tier, expected HBM or "
+                       "DRAM"));
     }
     if (auto s = model_.AddInventory(range); !s.ok()) return s;
   }
@@ -93,15 +94,15 @@ absl::Status BlockMirror::CollectFrees(const StepData& step) {
         continue;
       }
       // Rare: it begins in this very step.
-      const auto birth = std::find_if(
-          step.allocated.begin(), step.allocated.end(),
-          [block](const BlockRange& r) {
-            return r.first <= block &&
-                   block.value() - r.first.value() < r.count;
-          });
+      const auto birth =
+          std::find_if(step.allocated.begin(), step.allocated.end(),
+                       [block](const BlockRange& r) {
+                         return r.first <= block &&
+                                block.value() - r.first.value() < r.count;
+                       });
       if (birth == step.allocated.end()) {
-        return absl::NotFoundError(absl::StrCat(
-            "freed: handle ", block.value(), " is not live"));
+        return absl::NotFoundError(
+            absl::StrCat("freed: handle ", block.value(), " is not live"));
       }
       frees_[birth->group.value()].push_back(block);
     }
@@ -109,16 +110,14 @@ absl::Status BlockMirror::CollectFrees(const StepData& step) {
   return absl::OkStatus();
 }
 
-void BlockMirror::ExpandAll(const PhaseReads& reads,
-                            std::vector<BlockId>* blocks) const {
-  blocks->clear();
-  for (const SequenceId sequence : reads.all_of) {
-    for (const BlockRange& run :
-         model_.blocks().Runs(sequence, reads.group)) {
-      for (uint32_t i = 0; i < run.count; ++i) {
-        blocks->emplace_back(run.first.value() + i);
-      }
-    }
+void BlockMirror::AppendLive(SequenceId sequence, GroupId group,
+                             std::vector<BlockId>* blocks) const {
+  const BlockTable& table = model_.blocks();
+  const uint32_t slot = table.Slot(sequence);
+  if (slot == BlockTable::kNoSlot) return;
+  for (BlockId b = table.oldest(slot, group); b != kNoBlock;
+       b = table.newer(b)) {
+    blocks->push_back(b);
   }
 }
 
@@ -134,7 +133,12 @@ absl::Status BlockMirror::ApplyPhase(uint32_t group, StepAccount* account) {
     read.group = begin.group;
     read.reads = reads_[group]->blocks;
     if (!reads_[group]->all_of.empty()) {
-      ExpandAll(*reads_[group], &all_);
+      all_.clear();
+      for (const SequenceId sequence : reads_[group]->all_of) {
+        AppendLive(sequence, begin.group, &all_);
+      }
+      // In the order in which the server hears of them.
+      std::sort(all_.begin(), all_.end());
       read.reads = all_;
     }
     account->blocks_read += read.reads.size();
@@ -151,32 +155,31 @@ absl::Status BlockMirror::ApplyPhase(uint32_t group, StepAccount* account) {
   return model_.EndPhase(end, &ignored);
 }
 
+void BlockMirror::AddEnded(const StepData& step, GroupId group) {
+  std::vector<BlockId>& frees = frees_[group.value()];
+  for (const SequenceStep& sequence : step.sequences) {
+    if (!sequence.ended) continue;
+    // What lives before the phase, and what begins in it.
+    AppendLive(sequence.sequence, group, &frees);
+    for (const BlockRange& birth : births_[group.value()]) {
+      if (birth.sequence != sequence.sequence) continue;
+      for (uint32_t i = 0; i < birth.count; ++i) {
+        frees.emplace_back(birth.first.value() + i);
+      }
+    }
+  }
+  // An ended sequence's blocks may also be listed.
+  std::sort(frees.begin(), frees.end());
+  frees.erase(std::unique(frees.begin(), frees.end()), frees.end());
+}
+
 absl::Status BlockMirror::ApplyPhases(const StepData& step,
                                       const MoveReport* moves) {
   if (auto s = SplitByGroup(step, moves); !s.ok()) return s;
   if (auto s = model_.BeginStep(step.step); !s.ok()) return s;
   StepAccount account;
   for (uint32_t g = 0; g < births_.size(); ++g) {
-    for (const SequenceStep& sequence : step.sequences) {
-      if (!sequence.ended) continue;
-      // What lives before the phase, and what begins in it.
-      const auto add = [&](const BlockRange& run) {
-        for (uint32_t i = 0; i < run.count; ++i) {
-          frees_[g].emplace_back(run.first.value() + i);
-        }
-      };
-      for (const BlockRange& run :
-           model_.blocks().Runs(sequence.sequence, GroupId(g))) {
-        add(run);
-      }
-      for (const BlockRange& birth : births_[g]) {
-        if (birth.sequence == sequence.sequence) add(birth);
-      }
-    }
-    // An ended sequence's blocks may also be listed.
-    std::sort(frees_[g].begin(), frees_[g].end());
-    frees_[g].erase(std::unique(frees_[g].begin(), frees_[g].end()),
-                    frees_[g].end());
+    AddEnded(step, GroupId(g));
     if (auto s = ApplyPhase(g, &account); !s.ok()) return s;
   }
   model_.EndStep(account);
@@ -204,23 +207,28 @@ absl::Status BlockMirror::Apply(const StepData& step, const MoveReport* moves,
 }
 
 std::vector<BlockRange> BlockMirror::Inventory() const {
-  const BlockTable& blocks = model_.blocks();
-  std::vector<SequenceId> sequences = blocks.Sequences();
+  const BlockTable& table = model_.blocks();
+  std::vector<SequenceId> sequences = table.Sequences();
   std::sort(sequences.begin(), sequences.end());
   std::vector<BlockRange> ranges;
+  std::vector<BlockId> blocks;
   for (const SequenceId sequence : sequences) {
-    for (uint32_t g = 0; g < blocks.group_count().value(); ++g) {
-      for (const BlockRange& run : blocks.Runs(sequence, GroupId(g))) {
-        for (uint32_t i = 0; i < run.count; ++i) {
-          const BlockId block(run.first.value() + i);
-          const Tier tier = model_.residency().tier(block);
-          if (i > 0 && ranges.back().tier == tier) {
-            ++ranges.back().count;
+    for (uint32_t g = 0; g < table.group_count().value(); ++g) {
+      blocks.clear();
+      AppendLive(sequence, GroupId(g), &blocks);
+      bool first = true;
+      for (const BlockId block : blocks) {
+        const Tier tier = model_.residency().tier(block);
+        const uint32_t page = table.page(block);
+        if (!std::exchange(first, false)) {
+          BlockRange& last = ranges.back();
+          if (last.tier == tier && last.first_page + last.count == page &&
+              last.first.value() + last.count == block.value()) {
+            ++last.count;
             continue;
           }
-          ranges.push_back(
-              {sequence, GroupId(g), run.first_page + i, block, 1, tier});
         }
+        ranges.push_back({sequence, GroupId(g), page, block, 1, tier});
       }
     }
   }

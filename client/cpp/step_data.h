@@ -20,16 +20,15 @@ namespace kvplace::client {
 struct PhaseReads {
   GroupId group;
   // Dense attention: every live block that these sequences have in the group;
-  // `blocks` is empty then.
+  // `blocks` and `masses` are empty then.
   std::vector<SequenceId> all_of;
   // Otherwise the blocks, ascending, each once.
   std::vector<BlockId> blocks;
-  // Attention masses, if the engine has them: one byte per block read (for
-  // `all_of` in the order of the sequences, pages rising), or empty.
-  std::vector<uint8_t> masses;
-  // Scored but not read, ascending, with as many masses; only with `masses`.
+  // Scored but not read, ascending.
   std::vector<BlockId> near_misses;
-  std::vector<uint8_t> near_miss_masses;
+  // Attention masses, if the engine has them: one byte per block read, then one
+  // per near miss; or empty.
+  std::vector<uint8_t> masses;
 };
 
 // New tokens or the end of a sequence.
@@ -89,6 +88,8 @@ struct MoveReport {
   // Over the whole step; 0 when not measured.
   Bytes moved_bytes;
   uint64_t moved_ns = 0;
+  // `plan` was received too late to be executed. The client sets it.
+  bool expired = false;
 };
 
 }  // namespace kvplace::client

@@ -84,6 +84,11 @@ absl::Status BlockTable::CheckAdd(const BlockRange& range) const {
     return absl::InvalidArgumentError(
         absl::StrCat("first_page is ", range.first_page, ", too large"));
   }
+  if (range.tier != Tier::kHbm && range.tier != Tier::kDram) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tier is ", static_cast<int>(range.tier),
+                     ", expected HBM or DRAM"));
+  }
   const uint32_t first = range.first.value();
   for (uint32_t i = 0; i < range.count; ++i) {
     if (group_[first + i] != kDead) {

@@ -152,16 +152,32 @@ absl::Status DeviceModel::CheckAlive(BlockId block) const {
   return absl::OkStatus();
 }
 
-void DeviceModel::AccountKvWrites(const PhaseUpdate& phase,
-                                  PhaseTraffic* traffic) const {
-  const Bytes per_token =
-      config_.groups[phase.group.value()].kv_bytes_per_token;
+absl::Status DeviceModel::CheckAliveIn(BlockId block, GroupId group) const {
+  if (block.value() >= blocks_.handles()) return CheckAlive(block);
+  if (!blocks_.alive_in(block, group)) {
+    return absl::NotFoundError(absl::StrCat("handle ", block.value(),
+                                            " is not live in group ",
+                                            group.value()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DeviceModel::AccountKvWrites(const PhaseUpdate& phase,
+                                          PhaseTraffic* traffic) const {
+  const GroupConfig& group = config_.groups[phase.group.value()];
   for (const KvWrite& write : phase.kv_writes) {
-    const Bytes bytes = per_token * write.tokens;
+    if (auto s = CheckAliveIn(write.block, phase.group); !s.ok()) return s;
+    if (write.tokens > group.page_tokens) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "tokens written into handle ", write.block.value(), " are ",
+          write.tokens, ", expected at most a page's ", group.page_tokens));
+    }
+    const Bytes bytes = group.kv_bytes_per_token * write.tokens;
     (residency_.tier(write.block) == Tier::kHbm ? traffic->new_kv_hbm
                                                 : traffic->new_kv_dram) +=
         bytes;
   }
+  return absl::OkStatus();
 }
 
 absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
@@ -175,12 +191,7 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
   }
   int64_t hits = 0;
   for (const BlockId block : phase.reads) {
-    if (block.value() >= blocks_.handles()) return CheckAlive(block);
-    if (!blocks_.alive_in(block, phase.group)) {
-      return absl::NotFoundError(absl::StrCat("handle ", block.value(),
-                                              " is not live in group ",
-                                              phase.group.value()));
-    }
+    if (auto s = CheckAliveIn(block, phase.group); !s.ok()) return s;
     stats_.OnRead(block, step_);
     if (residency_.tier(block) == Tier::kHbm) {
       ++hits;
@@ -209,8 +220,7 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
   traffic->hbm_reads += each * from_hbm;
   traffic->dram_reads +=
       each * (static_cast<int64_t>(phase.reads.size()) - from_hbm);
-  AccountKvWrites(phase, traffic);
-  return absl::OkStatus();
+  return AccountKvWrites(phase, traffic);
 }
 
 absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,

@@ -7,8 +7,9 @@
 // does not fit is an error, after which the picture must be cleared and rebuilt
 // from an inventory.
 //
-// Thread-safety: one thread at a time. Memory: at most 60 bytes per handle, 8
-// of them only where every sequence has a single page in each group.
+// Thread-safety: one thread at a time. Memory: at most 58 bytes per handle (40
+// with a recency list), and about 60 per live sequence and 16 per (live
+// sequence, group).
 #ifndef KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
 #define KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
 
@@ -31,7 +32,7 @@ namespace kvplace {
 
 class Policy;
 
-// New tokens' KV written into one block in one phase.
+// New tokens' KV written into one block of the phase's group, at most a page's.
 struct KvWrite {
   BlockId block;
   uint32_t tokens = 0;
@@ -107,8 +108,8 @@ class DeviceModel {
   const AccessStats& stats() const { return stats_; }
   const Residency& residency() const { return residency_; }
   Residency& mutable_residency() { return residency_; }
-  // Blocks in HBM in the order the policy asked for (see policy.h); the other
-  // index is empty.
+  // Blocks in HBM in the order the policy asked for. REQUIRES: its traits ask
+  // for this index (see policy.h); there is no other.
   const RecencyList& recency() const { return *recency_; }
   const RankHeap& ranks() const { return *ranks_; }
   // Blocks in DRAM that were ever read, by rank negated: the highest first.
@@ -134,7 +135,9 @@ class DeviceModel {
   void RebuildIndex();
   uint32_t PartitionOf(BlockId block) const;
   absl::Status CheckAlive(BlockId block) const;
-  void AccountKvWrites(const PhaseUpdate& phase, PhaseTraffic* traffic) const;
+  absl::Status CheckAliveIn(BlockId block, GroupId group) const;
+  absl::Status AccountKvWrites(const PhaseUpdate& phase,
+                               PhaseTraffic* traffic) const;
 
   const DeviceConfig config_;
   const CostModel cost_;

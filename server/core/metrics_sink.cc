@@ -24,6 +24,10 @@ absl::string_view Name(RejectReason reason) {
       return "draining";
     case RejectReason::kUnauthorized:
       return "unauthorized";
+    case RejectReason::kHeartbeatLapsed:
+      return "heartbeat_lapsed";
+    case RejectReason::kTooManyResyncs:
+      return "too_many_resyncs";
   }
   return "unknown";
 }

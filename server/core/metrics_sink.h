@@ -29,8 +29,10 @@ enum class RejectReason : uint8_t {
   kLimit,             // too many sessions or blocks
   kDraining,          // server or node takes no sessions
   kUnauthorized,      // no or wrong credentials
+  kHeartbeatLapsed,   // silent for too long
+  kTooManyResyncs,    // resynchronized again and again without a good step
 };
-inline constexpr int kRejectReasons = 9;
+inline constexpr int kRejectReasons = 11;
 absl::string_view Name(RejectReason reason);
 
 // Why something was not processed although nothing was wrong with the stream.

@@ -47,6 +47,10 @@ void RankHeap::Set(BlockId block, uint32_t partition, double rank) {
   Heap& heap = heaps_[partition];
   const Entry entry{rank, block};
   if (!contains(block)) {
+    // By an eighth: doubling would leave up to half of a million entries unused.
+    if (heap.size() == heap.capacity()) {
+      heap.reserve(heap.size() + heap.size() / 8 + 16);
+    }
     heap.push_back(entry);
     SiftUp(heap, heap.size() - 1, entry);
     return;
@@ -75,14 +79,14 @@ void RankHeap::Remove(BlockId block, uint32_t partition) {
 }
 
 void RankHeap::FrontierPush(const Heap& heap, size_t at) const {
-  frontier_.push_back(at);
+  frontier_.push_back(static_cast<uint32_t>(at));
   std::push_heap(frontier_.begin(), frontier_.end(),
-                 [&heap](size_t a, size_t b) { return heap[b] < heap[a]; });
+                 [&heap](uint32_t a, uint32_t b) { return heap[b] < heap[a]; });
 }
 
 size_t RankHeap::FrontierPop(const Heap& heap) const {
   std::pop_heap(frontier_.begin(), frontier_.end(),
-                [&heap](size_t a, size_t b) { return heap[b] < heap[a]; });
+                [&heap](uint32_t a, uint32_t b) { return heap[b] < heap[a]; });
   const size_t at = frontier_.back();
   frontier_.pop_back();
   return at;

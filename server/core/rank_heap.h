@@ -3,7 +3,7 @@
 // An indexed 4-ary heap per partition: O(log n) per change, the k lowest in
 // O(k log k) without taking them out. Ties go to the lower handle, so the order
 // is total and the same on every machine. Thread-safety: one thread at a time.
-// Memory: 4 bytes per handle and 16 per block in it.
+// Memory: 4 bytes per handle and 16 to 18 for each of the most blocks it held.
 #ifndef KVPLACE_SERVER_CORE_RANK_HEAP_H_
 #define KVPLACE_SERVER_CORE_RANK_HEAP_H_
 
@@ -43,6 +43,8 @@ class RankHeap {
  private:
   static constexpr uint32_t kOut = UINT32_MAX;
   static constexpr size_t kArity = 4;
+  // Scratch of a longer visit is given back.
+  static constexpr size_t kFrontierKept = 16384;
 
   struct Entry {
     double rank;
@@ -63,7 +65,7 @@ class RankHeap {
   std::vector<Heap> heaps_;
   std::vector<uint32_t> position_;
   // Scratch of VisitLowest: positions whose parents were visited.
-  mutable std::vector<size_t> frontier_;
+  mutable std::vector<uint32_t> frontier_;
 };
 
 template <typename Visit>
@@ -73,11 +75,14 @@ void RankHeap::VisitLowest(uint32_t partition, Visit visit) const {
   if (!heap.empty()) FrontierPush(heap, 0);
   while (!frontier_.empty()) {
     const size_t at = FrontierPop(heap);
-    if (!visit(heap[at].block)) return;
+    if (!visit(heap[at].block)) break;
     for (size_t c = at * kArity + 1;
          c <= at * kArity + kArity && c < heap.size(); ++c) {
       FrontierPush(heap, c);
     }
+  }
+  if (frontier_.capacity() > kFrontierKept) {
+    std::vector<uint32_t>().swap(frontier_);
   }
 }
 

@@ -6,6 +6,7 @@
 #ifndef KVPLACE_SERVER_CORE_RECENCY_LIST_H_
 #define KVPLACE_SERVER_CORE_RECENCY_LIST_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

@@ -89,8 +89,9 @@ BytesPerSecond EffectiveDramRead(const DeviceConfig& device);
 // alpha* = B_H / (B_H + B_D): the share of reads that HBM should serve.
 double BalancedHbmShare(const DeviceConfig& device);
 
-// INVALID_ARGUMENT, naming the field: a bandwidth or capacity out of range, no
-// group or too many, more than `max_handles` handles, byte sums over kMaxBytes.
+// Naming the field, INVALID_ARGUMENT: a bandwidth or capacity out of range, no
+// group or too many, byte sums over kMaxBytes, read routing in exclusive mode.
+// RESOURCE_EXHAUSTED: more than `max_handles` handles.
 absl::Status Validate(const DeviceConfig& device, uint32_t max_handles,
                       bool allow_infinite);
 

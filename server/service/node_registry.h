@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@
 #include "absl/time/time.h"
 #include "kvplace/v1/admin.pb.h"
 #include "kvplace/v1/session.pb.h"
+#include "server/convert/hello.h"
 #include "server/core/metrics_sink.h"
 #include "server/service/clock.h"
 #include "server/service/service_options.h"
@@ -35,6 +37,7 @@ namespace kvplace {
 class LiveSession;
 class Node;
 struct PolicyInForce;
+struct Remains;
 
 class NodeRegistry {
  public:
@@ -55,7 +58,10 @@ class NodeRegistry {
       std::weak_ptr<StreamHandle> stream, absl::Duration arrived,
       RejectReason* reason);
   // Ends a session, if it lives; its device is free when this returns.
-  void End(LiveSession& session, absl::Status status);
+  void End(LiveSession& session, absl::Status status,
+           std::optional<RejectReason> reason);
+  // Takes care of what a session that ended by itself has left.
+  void Bury(Remains remains);
   // Ends sessions whose heartbeat lapsed or whose drain is over. Call it at
   // least every tenth of the heartbeat timeout.
   void SweepOnce();
@@ -97,8 +103,12 @@ class NodeRegistry {
 
  private:
   using NodePtr = std::shared_ptr<Node>;
-  using Streams = std::vector<std::weak_ptr<StreamHandle>>;
 
+  absl::StatusOr<std::shared_ptr<LiveSession>> OpenOnNode(
+      WorkerHello hello, const std::string& peer,
+      std::weak_ptr<StreamHandle> stream, absl::Duration arrived,
+      RejectReason* reason);
+  // The node, which may be new; FAILED_PRECONDITION: the server drains.
   absl::StatusOr<NodePtr> NodeFor(const std::string& node_id,
                                   RejectReason* reason)
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -106,12 +116,19 @@ class NodeRegistry {
       ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<NodePtr> AllNodes() const ABSL_LOCKS_EXCLUDED(mu_);
   void RemoveIfUnused(const NodePtr& node) ABSL_LOCKS_EXCLUDED(mu_);
-  // Reserves memory for so many handles; RESOURCE_EXHAUSTED.
-  absl::Status TakeBlocks(uint64_t handles);
-  void OnOpened();
-  void OnEnded(uint64_t handles);
+  // Makes room for one session with so many handles; RESOURCE_EXHAUSTED.
+  absl::Status TakeRoom(uint64_t handles);
+  void ReturnRoom(uint64_t handles);
   uint32_t DrainOne(Node& node, absl::Duration deadline,
-                    const std::string& reconnect_to, Streams* streams);
+                    const std::string& reconnect_to);
+  absl::StatusOr<v1::SetPolicyResponse> SetPolicyOn(
+      const NodePtr& node, const v1::SetPolicyRequest& request)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Settings of a node, or the default where `node` is null.
+  std::shared_ptr<const PolicyInForce> InForce(const NodePtr& node) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  uint32_t Apply(const NodePtr& node, std::shared_ptr<const PolicyInForce> made,
+                 bool own) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Constant.
   const ServiceOptions options_;

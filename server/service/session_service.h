@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "grpcpp/grpcpp.h"
 #include "kvplace/v1/session.grpc.pb.h"
@@ -42,7 +42,7 @@ class SessionService final : public v1::SessionService::CallbackService {
   // Streams at the moment, greeted or not.
   size_t streams() const;
 
-  // What the server needs for its sessions: message sizes, keepalive.
+  // What the server needs for its sessions: message sizes.
   static void Configure(const ServiceOptions& options,
                         grpc::ServerBuilder* builder);
 
@@ -54,7 +54,8 @@ class SessionService final : public v1::SessionService::CallbackService {
   RecorderSink* const recorder_;
 
   mutable absl::Mutex mu_;
-  absl::flat_hash_set<SessionStream*> streams_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<SessionStream*, std::weak_ptr<SessionStream>> streams_
+      ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace kvplace

@@ -213,8 +213,7 @@ void Generator::Select(uint32_t sequence, uint32_t layer) {
   const auto share =
       static_cast<uint32_t>(std::round(options_.select_share * pages));
   const uint32_t top = std::min(pages, std::max(share, uint32_t{3}));
-  const uint32_t ranked =
-      std::min(uint64_t{pages}, uint64_t{top} + options_.near_misses);
+  const uint32_t ranked = top + std::min(options_.near_misses, pages - top);
   const auto score = [&](uint32_t page) {
     const bool always = page == 0 || page + 2 >= pages;
     return always ? kWantedScore + 1 : scores[page];

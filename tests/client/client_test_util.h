@@ -44,6 +44,14 @@ inline std::vector<BlockRange> SmallInventory() {
           Range(7, 1, 2, 18, 2, Tier::kDram)};
 }
 
+inline uint32_t CountBlocks(const v1::Inventory& inventory) {
+  uint32_t blocks = 0;
+  for (const v1::BlockRange& range : inventory.blocks()) {
+    blocks += range.count();
+  }
+  return blocks;
+}
+
 inline SessionOptions SmallOptions() {
   SessionOptions options;
   options.target = "first:1";

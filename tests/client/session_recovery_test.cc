@@ -70,11 +70,7 @@ TEST_F(ClientTest, GoesOnByItselfAndTellsAllAfterwards) {
   ASSERT_TRUE(client_->Step(step).ok());
   Welcome(2);
   const v1::ConnectRequest inventory = stream().Take();
-  uint32_t blocks = 0;
-  for (const v1::BlockRange& r : inventory.inventory().blocks()) {
-    blocks += r.count();
-  }
-  EXPECT_EQ(blocks, 8u + 3 - 1);
+  EXPECT_EQ(CountBlocks(inventory.inventory()), 8u + 3 - 1);
   EXPECT_TRUE(stream().empty());
   SendPlan(2, 1, 3, 5);
   const OrderPtr order = client_->CurrentOrder(StepIndex(5));
@@ -143,6 +139,27 @@ TEST_F(ClientTest, ResyncThrowsAwayWhatWaits) {
   EXPECT_TRUE(stream().empty());
 }
 
+TEST_F(ClientTest, AnInventoryThatHasBegunIsFinishedBeforeTheNext) {
+  Make();
+  Settle();
+  stream().stuck = true;
+  v1::ConnectResponse response = Response(1);
+  response.mutable_welcome()->set_protocol_version(1);
+  response.mutable_welcome()->set_max_message_bytes(64 + 2 * 43);
+  stream().Respond(response);
+  Settle();
+  response = Response(1);
+  response.mutable_resync();
+  stream().Respond(response);
+  Settle();
+  stream().Unstick();
+  Settle();
+  EXPECT_TRUE(stream().Take().has_hello());
+  std::vector<bool> last;
+  while (!stream().empty()) last.push_back(stream().Take().inventory().last());
+  EXPECT_THAT(last, testing::ElementsAre(false, true, false, true));
+}
+
 TEST_F(ClientTest, DrainLeavesForWhereItWasSent) {
   Connect();
   SendPlan(1, 1, -1, 3);
@@ -155,6 +172,7 @@ TEST_F(ClientTest, DrainLeavesForWhereItWasSent) {
   EXPECT_TRUE(client_->CurrentOrder(StepIndex(0))->from_server())
       << "keep decoding with what you have";
   stream().Close(absl::OkStatus());
+  Settle();
   clock_.Advance(absl::Seconds(1));
   Settle();
   ASSERT_EQ(transport_->opened(), 2u);
@@ -230,8 +248,9 @@ TEST_F(ClientTest, AServerOfAnotherVersionIsRefused) {
 
 TEST_F(ClientTest, DoesNotFightOverTheDevice) {
   Connect();
-  stream().Close(
-      absl::FailedPreconditionError("superseded by a newer incarnation"));
+  stream().Close(absl::FailedPreconditionError(
+      "superseded by incarnation 9 from ipv4:127.0.0.1:1"));
+  Settle();
   clock_.Advance(absl::Seconds(30));
   Settle();
   EXPECT_EQ(transport_->opened(), 1u);

@@ -38,7 +38,7 @@ TEST(StepSamplerTest, PassesThroughAtIntervalOne) {
   ASSERT_TRUE(sample.has_value());
   EXPECT_EQ(sample->decode_steps, 1u);
   EXPECT_EQ(sample->step.allocated[0].tier, Tier::kHbm);
-  EXPECT_EQ(sample->moves->plan.id, PlanId(9));
+  EXPECT_EQ(sample->moves.plan.id, PlanId(9));
 }
 
 TEST(StepSamplerTest, JoinsAWindow) {
@@ -68,8 +68,8 @@ TEST(StepSamplerTest, JoinsAWindow) {
   ASSERT_EQ(sample->step.sequences.size(), 2u);
   EXPECT_EQ(sample->step.sequences[0].new_tokens, 6u);
   // 9 went out and came back; 4 was born in HBM and left it.
-  ASSERT_EQ(sample->moves->phases.size(), 1u);
-  const PhaseMoves& net = sample->moves->phases[0];
+  ASSERT_EQ(sample->moves.phases.size(), 1u);
+  const PhaseMoves& net = sample->moves.phases[0];
   EXPECT_EQ(net.group, GroupId(1));
   EXPECT_THAT(net.promoted, ElementsAre(BlockId(3), BlockId(10)));
   EXPECT_THAT(net.prefetched, ElementsAre(BlockId(12)));
@@ -87,7 +87,7 @@ TEST(StepSamplerTest, AWindowEndsWithAStepThatFrees) {
   ASSERT_TRUE(sample.has_value());
   EXPECT_EQ(sample->decode_steps, 2u);
   // What ended is not moved any more.
-  EXPECT_THAT(sample->moves->phases[0].promoted, ElementsAre(BlockId(6)));
+  EXPECT_THAT(sample->moves.phases[0].promoted, ElementsAre(BlockId(6)));
 }
 
 TEST(StepSamplerTest, ResetForgetsTheWindow) {
@@ -100,7 +100,7 @@ TEST(StepSamplerTest, ResetForgetsTheWindow) {
   auto sample = sampler.Add(Step(2), std::nullopt, {});
   ASSERT_TRUE(sample.has_value());
   EXPECT_EQ(sample->decode_steps, 2u);
-  EXPECT_THAT(sample->moves->phases, IsEmpty());
+  EXPECT_THAT(sample->moves.phases, IsEmpty());
 }
 
 // A server's picture, fed by messages.
@@ -115,8 +115,8 @@ class Picture {
     v1::MoveReport report;
     v1::Step step;
     EncodeStep(sample, &step);
-    if (sample.moves) {
-      EncodeReport(*sample.moves, &report);
+    if (sample.has_moves) {
+      EncodeReport(sample.moves, &report);
       if (auto s = assembler_.HoldReport(report); !s.ok()) return s;
     }
     if (auto s = assembler_.Begin(step, model_.blocks()); !s.ok()) return s;

@@ -26,15 +26,15 @@ TEST(OptionValuesTest, Sizes) {
     const auto parsed = ParseSize(text);
     ASSERT_TRUE(parsed.ok()) << text;
     EXPECT_EQ(*parsed, bytes) << text;
-    EXPECT_EQ(*ParseSize(FormatSize(bytes)), bytes) << text;
+    EXPECT_EQ(*ParseSize(SizeText(bytes)), bytes) << text;
   }
   for (const char* text : {"", "MiB", "-1", "1.5GiB", "1MB", "16777216TiB",
                            "18446744073709551616", "4 K", "0x10", " 1"}) {
     EXPECT_FALSE(ParseSize(text).ok()) << text;
   }
-  EXPECT_EQ(FormatSize(4u << 20), "4MiB");
-  EXPECT_EQ(FormatSize(1025), "1025B");
-  EXPECT_EQ(FormatSize(0), "0B");
+  EXPECT_EQ(SizeText(4u << 20), "4MiB");
+  EXPECT_EQ(SizeText(1025), "1025B");
+  EXPECT_EQ(SizeText(0), "0B");
 }
 
 TEST(OptionValuesTest, Durations) {
@@ -47,7 +47,7 @@ TEST(OptionValuesTest, Durations) {
     const auto parsed = ParseDuration(text);
     ASSERT_TRUE(parsed.ok()) << text;
     EXPECT_EQ(*parsed, duration) << text;
-    EXPECT_EQ(*ParseDuration(FormatDuration(duration)), duration) << text;
+    EXPECT_EQ(*ParseDuration(DurationText(duration)), duration) << text;
   }
   for (const char* text : {"", "10", "-1s", "+1s", "inf", "-inf", "1 s", "s",
                            "1x", "99999999999999999999h"}) {
@@ -70,7 +70,7 @@ TEST(OptionValuesTest, CountsSwitchesAndParameters) {
                            "decay=inf", "decay=1 2"}) {
     EXPECT_FALSE(ParseParameter(text).ok()) << text;
   }
-  EXPECT_EQ(FormatNumber(0.1), "0.1");
+  EXPECT_EQ(NumberText(0.1), "0.1");
 }
 
 TEST(OptionValuesTest, NearestNames) {

@@ -1,0 +1,232 @@
+#include "server/service/device_scheduler.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/convert/blocks.h"
+#include "server/convert/plan_codec.h"
+
+namespace kvplace {
+namespace {
+
+// A block may be moved once per phase, and there are up to 4096 phases: keeps
+// sums of honest sizes exact.
+absl::Status CheckMoved(const PhaseTraffic& traffic) {
+  for (const Bytes moved :
+       {traffic.promoted, traffic.prefetched, traffic.demoted}) {
+    if (moved > kMaxBytes) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "move_report.phases moves ", moved.count(),
+          " bytes in one step, expected at most ", kMaxBytes.count()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+DeviceScheduler::DeviceScheduler(const DeviceConfig& device,
+                                 std::shared_ptr<const PolicyInForce> policy,
+                                 uint32_t plan_lifetime_steps,
+                                 const Clock* clock)
+    : clock_(clock),
+      policy_(std::move(policy)),
+      model_(device, policy_->policy.get()),
+      assembler_(device),
+      planner_(plan_lifetime_steps) {}
+
+void DeviceScheduler::Forget() {
+  model_.Clear();
+  assembler_.Clear();
+  ledger_.Clear();
+  counterfactual_.reset();
+  OnLedger();
+}
+
+absl::Status DeviceScheduler::AddInventory(const v1::Inventory& inventory) {
+  const uint32_t groups = model_.config().group_count().value();
+  const uint32_t handles = model_.blocks().handles();
+  for (int i = 0; i < inventory.blocks_size(); ++i) {
+    auto range = BlockRangeFromProto(inventory.blocks(i), groups, handles);
+    const absl::Status added =
+        range.ok() ? model_.AddInventory(*range) : range.status();
+    if (!added.ok()) return Within(added, "inventory.blocks[", i, "].");
+  }
+  return absl::OkStatus();
+}
+
+void DeviceScheduler::FinishInventory(StepIndex next_step) {
+  model_.FinishInventory(next_step);
+  StartCounterfactual();
+  OnLedger();
+}
+
+absl::Status DeviceScheduler::HoldReport(const v1::MoveReport& report) {
+  return assembler_.HoldReport(report);
+}
+
+absl::Status DeviceScheduler::ApplyStep(const v1::Step& step) {
+  if (auto s = assembler_.Begin(step, model_.blocks()); !s.ok()) return s;
+  if (auto s = model_.BeginStep(assembler_.step()); !s.ok()) {
+    return Within(s, "step.");
+  }
+  BeginCounterfactualStep();
+  StepAccount account;
+  const uint32_t groups = model_.config().group_count().value();
+  for (uint32_t g = 0; g < groups; ++g) {
+    if (auto s = ApplyPhase(GroupId(g), &account); !s.ok()) return s;
+  }
+  model_.EndStep(account);
+  decode_steps_ = assembler_.decode_steps();
+  window_.Add(account, decode_steps_, assembler_.measured());
+  if (metrics_ != nullptr) {
+    metrics_->OnStep(account, decode_steps_, assembler_.measured());
+  }
+  if (assembler_.holds_report()) CountMoves();
+  ledger_.Expire(model_.step(), &model_.mutable_residency());
+  assembler_.End(model_.blocks());
+  OnLedger();
+  return absl::OkStatus();
+}
+
+absl::Status DeviceScheduler::ApplyPhase(GroupId group, StepAccount* account) {
+  const PhaseUpdate births = assembler_.Births(group);
+  PhaseTraffic none;
+  if (auto s = model_.BeginPhase(births, &none); !s.ok()) {
+    return Within(s, "step.allocated: ");
+  }
+  PhaseUpdate update;
+  if (auto s = assembler_.Phase(group, model_.blocks(), &update); !s.ok()) {
+    return s;
+  }
+  if (auto s = model_.ApplyPhase(update, account); !s.ok()) {
+    return Within(s, "step: group ", group.value(), ": ");
+  }
+  if (auto s = CheckMoved(account->traffic); !s.ok()) return s;
+  if (counterfactual_ == nullptr) return absl::OkStatus();
+  const GroupId next(group.value() + 1);
+  const auto next_births = next < model_.config().group_count()
+                               ? assembler_.Births(next).births
+                               : absl::Span<const BlockRange>();
+  CheckCounterfactual(
+      counterfactual_->Phase(update, births.births, next_births));
+  return absl::OkStatus();
+}
+
+void DeviceScheduler::CountMoves() {
+  const MoveReportInfo& report = assembler_.report();
+  const PlannedMoves* plan =
+      ledger_.Report(report.plan, &model_.mutable_residency());
+  if (metrics_ == nullptr) return;
+  const auto count = [this](MoveReason reason, MoveOutcome outcome,
+                            uint64_t blocks) {
+    if (blocks > 0) metrics_->OnMoves(reason, outcome, blocks);
+  };
+  const MoveReason evict_reason =
+      plan == nullptr ? MoveReason::kCapacity : plan->evict_reason;
+  count(MoveReason::kMiss, MoveOutcome::kDone, report.promoted);
+  count(MoveReason::kPrefetch, MoveOutcome::kDone, report.prefetched);
+  count(evict_reason, MoveOutcome::kDone, report.evicted);
+  CountFailures(report, evict_reason);
+  if (!report.expired || plan == nullptr) return;
+  count(MoveReason::kMiss, MoveOutcome::kExpired, plan->promotions);
+  count(MoveReason::kPrefetch, MoveOutcome::kExpired, plan->prefetches);
+  count(evict_reason, MoveOutcome::kExpired, plan->evictions);
+}
+
+// A block that failed to move is where it was: in HBM it was to be evicted. In
+// DRAM, one that was read in the step was to be promoted.
+void DeviceScheduler::CountFailures(const MoveReportInfo& report,
+                                    MoveReason evict_reason) {
+  uint64_t evictions = 0;
+  uint64_t promotions = 0;
+  uint64_t prefetches = 0;
+  for (const BlockId block : report.failed) {
+    if (model_.residency().tier(block) == Tier::kHbm) {
+      ++evictions;
+    } else if (model_.stats().read_in(block, model_.step())) {
+      ++promotions;
+    } else {
+      ++prefetches;
+    }
+  }
+  if (evictions > 0) {
+    metrics_->OnMoves(evict_reason, MoveOutcome::kFailed, evictions);
+  }
+  if (promotions > 0) {
+    metrics_->OnMoves(MoveReason::kMiss, MoveOutcome::kFailed, promotions);
+  }
+  if (prefetches > 0) {
+    metrics_->OnMoves(MoveReason::kPrefetch, MoveOutcome::kFailed, prefetches);
+  }
+}
+
+absl::Status DeviceScheduler::MakePlan(v1::Plan* out) {
+  const absl::Duration start = clock_->Monotonic();
+  if (auto s = planner_.MakePlan(*policy_->policy, model_, &plan_); !s.ok()) {
+    return s;
+  }
+  EncodePlan(plan_, mode() == Mode::kAdvise, out);
+  decide_time_ = clock_->Monotonic() - start;
+  OnLedger();
+  return absl::OkStatus();
+}
+
+void DeviceScheduler::OnPlanDeparted() {
+  ledger_.Depart(Summarize(plan_), &model_.mutable_residency());
+  OnLedger();
+}
+
+void DeviceScheduler::SetPolicy(std::shared_ptr<const PolicyInForce> policy) {
+  model_.SetPolicy(policy->policy.get());
+  if (counterfactual_ != nullptr) {
+    counterfactual_->SetPolicy(policy->policy.get());
+  }
+  const bool was_observing = !plans_wanted();
+  // The old one must live until nothing uses it.
+  policy_ = std::move(policy);
+  if (plans_wanted()) {
+    counterfactual_.reset();
+  } else if (!was_observing) {
+    StartCounterfactual();
+  }
+}
+
+void DeviceScheduler::StartCounterfactual() {
+  counterfactual_.reset();
+  counterfactual_error_ = absl::OkStatus();
+  if (plans_wanted()) return;
+  if (!Counterfactual::Supports(model_.config())) {
+    counterfactual_error_ = absl::UnimplementedError(
+        "hello.groups have blocks of different sizes: what plans would have "
+        "gained is not computed");
+    return;
+  }
+  counterfactual_ =
+      std::make_unique<Counterfactual>(model_, policy_->policy.get());
+}
+
+void DeviceScheduler::BeginCounterfactualStep() {
+  if (counterfactual_ == nullptr) return;
+  std::optional<StepAccount> finished;
+  CheckCounterfactual(counterfactual_->BeginStep(
+      model_.step(), assembler_.Births(GroupId(0)).births, &finished));
+  if (!finished) return;
+  window_.AddObserved(*finished);
+  if (metrics_ != nullptr) metrics_->OnObserved(*finished);
+}
+
+void DeviceScheduler::CheckCounterfactual(absl::Status status) {
+  if (status.ok()) return;
+  counterfactual_.reset();
+  counterfactual_error_ = std::move(status);
+}
+
+void DeviceScheduler::OnLedger() {
+  if (metrics_ == nullptr) return;
+  const Residency& ledger = model_.residency();
+  metrics_->OnLedger(ledger.capacity(), ledger.resident(), ledger.reserved(),
+                     ledger.in_flight());
+}
+
+}  // namespace kvplace

@@ -1,0 +1,142 @@
+#include "server/service/session_stream.h"
+
+#include <utility>
+
+#include "server/service/node_registry.h"
+#include "server/service/session_service.h"
+#include "server/service/status_bridge.h"
+
+namespace kvplace {
+namespace {
+
+// Holds a step of a thousand reads per group or so without another block.
+constexpr size_t kArenaBlock = 64 << 10;
+// A worker that does not take its last write for so long is cut off.
+constexpr absl::Duration kStuckLimit = absl::Seconds(5);
+
+}  // namespace
+
+SessionStream::SessionStream(SessionService* service, NodeRegistry* registry,
+                             RecorderSink* recorder,
+                             grpc::CallbackServerContext* context)
+    : service_(service),
+      registry_(registry),
+      recorder_(recorder),
+      context_(context),
+      arena_block_(new char[kArenaBlock]) {
+  google::protobuf::ArenaOptions options;
+  options.initial_block = arena_block_.get();
+  options.initial_block_size = kArenaBlock;
+  arena_ = std::make_unique<google::protobuf::Arena>(options);
+}
+
+SessionStream::~SessionStream() = default;
+
+void SessionStream::Open() {
+  self_ = shared_from_this();
+  session_ =
+      std::make_unique<Session>(registry_, context_->peer(), weak_from_this());
+}
+
+void SessionStream::Refuse(const absl::Status& status) {
+  self_ = shared_from_this();
+  {
+    absl::MutexLock lock(&mu_);
+    finished_ = true;
+  }
+  Finish(ToGrpc(status));
+}
+
+void SessionStream::NextRead() {
+  arena_->Reset();
+  request_ =
+      google::protobuf::Arena::CreateMessage<v1::ConnectRequest>(arena_.get());
+  StartRead(request_);
+}
+
+void SessionStream::OnReadDone(bool ok) {
+  if (!ok) {
+    // The worker has closed its half, or the stream broke: either way it says
+    // nothing any more.
+    session_->Close();
+    Advance();
+    return;
+  }
+  const absl::Duration arrived = registry_->clock().Monotonic();
+  const Session::Outcome outcome = session_->OnMessage(*request_, arrived);
+  if (recorder_ != nullptr) Record(outcome);
+  Advance();
+  if (outcome != Session::Outcome::kEnded) NextRead();
+}
+
+void SessionStream::Record(Session::Outcome outcome) {
+  const std::optional<SessionKey> key = session_->key();
+  if (!key) return;
+  if (outcome == Session::Outcome::kApplied) {
+    gap_recorded_ = false;
+    recorder_->OnMessage(*key, *request_);
+  } else if (!std::exchange(gap_recorded_, true)) {
+    recorder_->OnGap(*key, "not applied");
+  }
+}
+
+void SessionStream::Advance() {
+  absl::MutexLock lock(&mu_);
+  if (finished_ || session_ == nullptr) return;
+  if (writing_) {
+    // Finish has to wait for the write, which a worker that does not read can
+    // hold up; Sweep looks after that.
+    if (!stuck_since_ && session_->end()) {
+      stuck_since_ = registry_->clock().Monotonic();
+    }
+    return;
+  }
+  if (session_->TakeOutgoing(&response_)) {
+    writing_ = true;
+    StartWrite(&response_);
+  } else if (const auto end = session_->end()) {
+    finished_ = true;
+    Finish(ToGrpc(*end));
+  }
+}
+
+void SessionStream::Wake() { Advance(); }
+
+void SessionStream::Sweep() {
+  session_->SweepUngreeted();
+  Advance();
+  absl::MutexLock lock(&mu_);
+  if (stuck_since_ && !finished_ &&
+      registry_->clock().Monotonic() - *stuck_since_ > kStuckLimit) {
+    context_->TryCancel();
+  }
+}
+
+void SessionStream::OnWriteDone(bool ok) {
+  {
+    absl::MutexLock lock(&mu_);
+    writing_ = false;
+  }
+  if (!ok) session_->Close();
+  Advance();
+}
+
+void SessionStream::OnCancel() {
+  if (session_ == nullptr) return;
+  session_->Close();
+  Advance();
+}
+
+void SessionStream::OnDone() {
+  if (session_ != nullptr) {
+    session_->Close();
+    if (recorder_ != nullptr) {
+      if (const auto key = session_->key()) recorder_->OnClosed(*key);
+    }
+  }
+  service_->Forget(this);
+  // May delete this.
+  const std::shared_ptr<SessionStream> self = std::move(self_);
+}
+
+}  // namespace kvplace

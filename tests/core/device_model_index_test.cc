@@ -1,0 +1,327 @@
+// The order of victims that the model keeps for each policy, against orders
+// worked out from the whole history of a random run.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <random>
+#include <tuple>
+#include <vector>
+
+#include "server/core/device_model.h"
+#include "server/core/policy/lfu_policy.h"
+#include "server/core/policy/lru_policy.h"
+#include "server/core/policy/reactive_policy.h"
+#include "server/core/policy/static_policy.h"
+#include "tests/testing/small_device.h"
+#include "tests/testing/status_matchers.h"
+
+namespace kvplace {
+namespace {
+
+constexpr uint32_t kGroups = 2, kHandles = 12;
+
+std::vector<BlockId> Order(const RecencyList& list) {
+  std::vector<BlockId> blocks;
+  for (BlockId b = list.oldest(); b != kNoBlock; b = list.newer(b)) {
+    blocks.push_back(b);
+  }
+  return blocks;
+}
+
+std::vector<BlockId> Order(const RankHeap& heap, uint32_t partition = 0) {
+  std::vector<BlockId> blocks;
+  heap.VisitLowest(partition, [&](BlockId block) {
+    blocks.push_back(block);
+    return true;
+  });
+  return blocks;
+}
+
+BlockRange Page(uint64_t sequence, uint32_t handle, uint32_t page, Tier tier) {
+  return {SequenceId(sequence), GroupId(handle / kHandles), page,
+          BlockId(handle), 1, tier};
+}
+
+TEST(DeviceModelIndex, InventoryIsOrderedByPageSinkLast) {
+  const LruPolicy lru;
+  const LfuPolicy lfu;
+  DeviceModel model(SmallDevice(kGroups, kHandles, 24), &lru);
+  for (const BlockRange& range :
+       {Page(1, 5, 0, Tier::kHbm), Page(1, 3, 1, Tier::kHbm),
+        Page(1, 0, 2, Tier::kHbm), Page(2, 1, 0, Tier::kHbm),
+        Page(2, 2, 2, Tier::kHbm), Page(2, 4, 7, Tier::kDram),
+        Page(1, 14, 1, Tier::kHbm)}) {
+    ASSERT_THAT(model.AddInventory(range), IsOk());
+  }
+  model.FinishInventory(StepIndex(0));
+  // Page 1 (3, 14), page 2 (0, 2), page 0 (1, 5).
+  EXPECT_EQ(Order(model.recency()), Ids({3, 14, 0, 2, 1, 5}));
+  model.SetPolicy(&lfu);
+  EXPECT_EQ(Order(model.ranks()), Ids({3, 14, 0, 2, 1, 5}));
+  EXPECT_EQ(Order(model.outsiders()), Ids({})) << "4 was never read";
+  const ReactivePolicy reactive(ReactiveVictims::kLowestPage);
+  model.SetPolicy(&reactive);
+  EXPECT_EQ(Order(model.ranks(), 0), Ids({1, 5, 3, 0, 2}));
+  EXPECT_EQ(Order(model.ranks(), 1), Ids({14}));
+}
+
+TEST(DeviceModelIndex, UnreadRankIsBelowEveryReadBlock) {
+  const LfuPolicy lfu;
+  DeviceModel model(SmallDevice(1, kHandles, 12), &lfu);
+  for (const BlockRange& range :
+       {Page(1, 0, 0, Tier::kHbm), Page(1, 1, UINT32_MAX - 1, Tier::kHbm),
+        Page(1, 2, 1, Tier::kHbm), Page(1, 3, 2, Tier::kHbm)}) {
+    ASSERT_THAT(model.AddInventory(range), IsOk());
+  }
+  model.FinishInventory(StepIndex(0));
+  EXPECT_EQ(Order(model.ranks()), Ids({2, 3, 1, 0}));
+  ASSERT_THAT(model.BeginStep(StepIndex(0)), IsOk());
+  const auto reads = Ids({2});
+  PhaseUpdate phase;
+  phase.reads = reads;
+  StepAccount account;
+  ASSERT_THAT(model.ApplyPhase(phase, &account), IsOk());
+  EXPECT_EQ(Order(model.ranks()), Ids({3, 1, 0, 2}));
+}
+
+// A run of random phases applied to several models at once, with its history.
+class RandomRun : public ::testing::TestWithParam<int> {
+ protected:
+  void SetUp() override {
+    const std::vector<const Policy*> policies = {&lru_, &lfu_, &fast_lfu_,
+                                                 &reactive_, &static_};
+    for (const Policy* policy : policies) {
+      models_.emplace_back(SmallDevice(kGroups, kHandles, kCapacity), policy);
+    }
+    for (uint32_t h = 0; h < kGroups * kHandles; h += 2) {
+      page_[h] = h % kHandles;
+      tier_[h] = h < 8 ? Tier::kHbm : Tier::kDram;
+      for (DeviceModel& model : models_) {
+        ASSERT_THAT(model.AddInventory(Page(h % 3, h, page_[h], tier_[h])),
+                    IsOk());
+      }
+    }
+    for (DeviceModel& model : models_) model.FinishInventory(StepIndex(0));
+    std::vector<uint32_t> start;
+    for (const auto& [h, tier] : tier_) {
+      if (tier == Tier::kHbm) start.push_back(h);
+    }
+    std::sort(start.begin(), start.end(), [this](uint32_t a, uint32_t b) {
+      return UnreadKey(a) < UnreadKey(b);
+    });
+    for (const uint32_t h : start) recency_.emplace_back(h);
+  }
+
+  // Newest pages late, page 0 last of all.
+  std::tuple<bool, uint32_t, uint32_t> UnreadKey(uint32_t h) const {
+    return {page_.at(h) == 0, page_.at(h), h};
+  }
+  bool Chance(double p) { return std::bernoulli_distribution(p)(random_); }
+  size_t Resident() const { return recency_.size(); }
+
+  void Touch(BlockId block) {
+    std::erase(recency_, block);
+    recency_.push_back(block);
+  }
+  void ApplyRandomPhase(int64_t step, uint32_t group);
+  void Compare();
+  void CompareLfu(const DeviceModel& model, double decay, int64_t now);
+
+  static constexpr int64_t kCapacity = 8;
+  const LruPolicy lru_;
+  const LfuPolicy lfu_, fast_lfu_{0.3};
+  const ReactivePolicy reactive_{ReactiveVictims::kWholeGroup};
+  const StaticPolicy static_;
+  std::vector<DeviceModel> models_;
+  std::mt19937_64 random_{static_cast<uint64_t>(GetParam())};
+  int64_t step_ = 0;
+
+  std::map<uint32_t, Tier> tier_;
+  std::map<uint32_t, uint32_t> page_;
+  std::map<uint32_t, std::vector<int64_t>> reads_;
+  std::vector<BlockId> recency_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomRun, ::testing::Range(0, 12));
+
+void RandomRun::ApplyRandomPhase(int64_t step, uint32_t group) {
+  std::vector<BlockRange> births;
+  std::vector<BlockId> reads, evicted, promoted, prefetched, freed;
+  for (uint32_t h = group * kHandles; h < (group + 1) * kHandles; ++h) {
+    if (tier_.count(h) == 0 && Chance(0.2)) {
+      const bool hbm = Resident() < kCapacity && Chance(0.5);
+      tier_[h] = hbm ? Tier::kHbm : Tier::kDram;
+      page_[h] = static_cast<uint32_t>(random_() % 5);
+      births.push_back(Page(h % 3, h, page_[h], tier_[h]));
+      if (hbm) Touch(BlockId(h));
+    }
+  }
+  for (uint32_t h = group * kHandles; h < (group + 1) * kHandles; ++h) {
+    if (tier_.count(h) == 0 || !Chance(0.4)) continue;
+    reads.emplace_back(h);
+    reads_[h].push_back(step);
+    if (tier_[h] == Tier::kHbm) Touch(BlockId(h));
+  }
+  std::vector<uint32_t> live;
+  for (const auto& [h, tier] : tier_) live.push_back(h);
+  for (const uint32_t h : live) {
+    if (h / kHandles == group && Chance(0.1)) {
+      freed.emplace_back(h);
+      tier_.erase(h);
+      reads_.erase(h);
+      std::erase(recency_, BlockId(h));
+    } else if (tier_[h] == Tier::kHbm && Chance(0.2)) {
+      evicted.emplace_back(h);
+      tier_[h] = Tier::kDram;
+      std::erase(recency_, BlockId(h));
+    }
+  }
+  for (auto* list : {&promoted, &prefetched}) {
+    for (const uint32_t h : live) {
+      const auto it = tier_.find(h);
+      if (it == tier_.end() || it->second != Tier::kDram || !Chance(0.3) ||
+          Resident() >= kCapacity ||
+          std::count(evicted.begin(), evicted.end(), BlockId(h)) > 0) {
+        continue;
+      }
+      list->emplace_back(h);
+      it->second = Tier::kHbm;
+      Touch(BlockId(h));
+    }
+  }
+  PhaseUpdate phase;
+  phase.group = GroupId(group);
+  phase.births = births;
+  phase.reads = reads;
+  phase.evicted = evicted;
+  phase.promoted = promoted;
+  phase.prefetched = prefetched;
+  phase.freed = freed;
+  for (DeviceModel& model : models_) {
+    StepAccount account;
+    ASSERT_THAT(model.ApplyPhase(phase, &account), IsOk());
+  }
+}
+
+void RandomRun::CompareLfu(const DeviceModel& model, double decay,
+                           int64_t now) {
+  const auto count = [&](uint32_t h) {
+    double sum = 0;
+    if (reads_.count(h) == 0) return sum;
+    for (const int64_t s : reads_.at(h)) {
+      sum += std::pow(decay, static_cast<double>(now - s));
+    }
+    return sum;
+  };
+  const std::vector<BlockId> inside = Order(model.ranks());
+  const std::vector<BlockId> outside = Order(model.outsiders());
+  size_t residents = 0, read_outside = 0;
+  for (const auto& [h, tier] : tier_) {
+    residents += tier == Tier::kHbm;
+    read_outside += tier == Tier::kDram && reads_.count(h) > 0;
+  }
+  ASSERT_EQ(inside.size(), residents);
+  ASSERT_EQ(outside.size(), read_outside);
+  for (size_t i = 0; i < inside.size(); ++i) {
+    const uint32_t b = inside[i].value();
+    ASSERT_EQ(tier_.at(b), Tier::kHbm);
+    if (i == 0) continue;
+    const uint32_t a = inside[i - 1].value();
+    ASSERT_LE(count(a), count(b) * (1 + 1e-9)) << a << " before " << b;
+    if (reads_.count(b) == 0) {
+      ASSERT_LT(UnreadKey(a), UnreadKey(b));
+    } else if (reads_.count(a) > 0 && reads_.at(a) == reads_.at(b)) {
+      ASSERT_LT(a, b) << "of equals the lower handle";
+    }
+  }
+  for (size_t i = 0; i < outside.size(); ++i) {
+    const uint32_t b = outside[i].value();
+    ASSERT_EQ(tier_.at(b), Tier::kDram);
+    if (i == 0) continue;
+    ASSERT_GE(count(outside[i - 1].value()) * (1 + 1e-9), count(b));
+  }
+}
+
+void RandomRun::Compare() {
+  ASSERT_EQ(Order(models_[0].recency()), recency_);
+  ASSERT_NO_FATAL_FAILURE(CompareLfu(models_[1], 0.8, step_));
+  ASSERT_NO_FATAL_FAILURE(CompareLfu(models_[2], 0.3, step_));
+  for (uint32_t g = 0; g < kGroups; ++g) {
+    std::vector<BlockId> pages;
+    for (const BlockId block : recency_) {
+      if (block.value() / kHandles == g) pages.push_back(block);
+    }
+    std::sort(pages.begin(), pages.end(), [this](BlockId a, BlockId b) {
+      return std::pair(page_[a.value()], a) < std::pair(page_[b.value()], b);
+    });
+    ASSERT_EQ(Order(models_[3].ranks(), g), pages);
+  }
+  for (const DeviceModel& model : models_) {
+    ASSERT_EQ(model.residency().resident_blocks(), Resident());
+    ASSERT_LE(model.residency().resident(), model.residency().capacity());
+    for (uint32_t h = 0; h < kGroups * kHandles; ++h) {
+      const auto it = tier_.find(h);
+      ASSERT_EQ(model.residency().tier(BlockId(h)),
+                it == tier_.end() ? Tier::kNone : it->second);
+      ASSERT_EQ(model.blocks().alive(BlockId(h)), it != tier_.end());
+    }
+  }
+}
+
+TEST_P(RandomRun, IndexFollowsTheEvents) {
+  SCOPED_TRACE(GetParam());
+  ASSERT_NO_FATAL_FAILURE(Compare());
+  for (; step_ < 60; ++step_) {
+    SCOPED_TRACE(step_);
+    for (DeviceModel& model : models_) {
+      ASSERT_THAT(model.BeginStep(StepIndex(step_)), IsOk());
+    }
+    for (uint32_t g = 0; g < kGroups; ++g) {
+      ASSERT_NO_FATAL_FAILURE(ApplyRandomPhase(step_, g));
+      ASSERT_NO_FATAL_FAILURE(Compare());
+    }
+  }
+}
+
+// Whatever policy a model had before, after SetPolicy its ranks are those of a
+// model that had the policy all along (given the same decay: counts are kept).
+// Recency is known by step only: it must not contradict the true order.
+TEST_P(RandomRun, SetPolicyRebuildsTheIndex) {
+  SCOPED_TRACE(GetParam());
+  for (; step_ < 20; ++step_) {
+    SCOPED_TRACE(step_);
+    for (DeviceModel& model : models_) {
+      ASSERT_THAT(model.BeginStep(StepIndex(step_)), IsOk());
+    }
+    for (uint32_t g = 0; g < kGroups; ++g) {
+      ASSERT_NO_FATAL_FAILURE(ApplyRandomPhase(step_, g));
+    }
+    const std::vector<const Policy*> back = {&lru_, nullptr, nullptr,
+                                             &reactive_, &static_};
+    for (const size_t from : {size_t{0}, size_t{3}, size_t{4}}) {
+      DeviceModel& model = models_[from];
+      model.SetPolicy(&lfu_);
+      ASSERT_EQ(Order(model.ranks()), Order(models_[1].ranks()));
+      ASSERT_EQ(Order(model.outsiders()), Order(models_[1].outsiders()));
+      model.SetPolicy(&reactive_);
+      for (uint32_t g = 0; g < kGroups; ++g) {
+        ASSERT_EQ(Order(model.ranks(), g), Order(models_[3].ranks(), g));
+      }
+      model.SetPolicy(&lru_);
+      const std::vector<BlockId> order = Order(model.recency());
+      ASSERT_EQ(order.size(), Resident());
+      for (size_t i = 1; i < order.size(); ++i) {
+        ASSERT_LE(model.stats().last_read(order[i - 1]),
+                  model.stats().last_read(order[i]));
+      }
+      model.SetPolicy(back[from]);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace kvplace
