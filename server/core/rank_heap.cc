@@ -51,6 +51,10 @@ void RankHeap::Set(BlockId block, uint32_t partition, double rank) {
     if (heap.size() == heap.capacity()) {
       heap.reserve(heap.size() + heap.size() / 8 + 16);
     }
+    // Growing by an eighth, not by doubling: memory per block is bounded.
+    if (heap.size() == heap.capacity()) {
+      heap.reserve(heap.size() + heap.size() / 8 + 64);
+    }
     heap.push_back(entry);
     SiftUp(heap, heap.size() - 1, entry);
     return;
