@@ -5,6 +5,7 @@
 
 #include "client/cli/command.h"
 #include "client/cli/completion.h"
+#include "client/cli/live_commands.h"
 #include "client/cli/simulate_command.h"
 #include "client/cli/trace_commands.h"
 #include "kvplace/version.h"
@@ -21,8 +22,7 @@ int main(int argc, char** argv) {
   // One line per module; each registers the commands of its header.
   kvplace::RegisterTraceCommands(app);
   kvplace::RegisterSimulateCommand(app);
-  // nodes, top, policy, drain, undrain, rank, bench: RegisterLiveCommands(app)
-  // goes here.
+  kvplace::RegisterLiveCommands(app);
   kvplace::RegisterCompletionCommand(app);
 
   return kvplace::ParseAndRun(&app, argc, argv);

@@ -22,8 +22,7 @@ void AddServerFlags(CLI::App* command, ServerFlags* flags) {
                    "PEM file with the client's certificate")
       ->group(group);
   command
-      ->add_option("--tls-key", tls.key_file,
-                   "PEM file with its private key")
+      ->add_option("--tls-key", tls.key_file, "PEM file with its private key")
       ->group(group);
   command
       ->add_option("--tls-server-name", tls.server_name,

@@ -51,10 +51,9 @@ void StepRecorder::AddReads(size_t phase, GroupId group) {
   if (workload_.near_misses.phases() > 0) {
     const auto misses = workload_.near_misses[phase];
     std::vector<NearMiss> sorted(misses.begin(), misses.end());
-    std::sort(sorted.begin(), sorted.end(),
-              [](const NearMiss& a, const NearMiss& b) {
-                return a.block < b.block;
-              });
+    std::sort(
+        sorted.begin(), sorted.end(),
+        [](const NearMiss& a, const NearMiss& b) { return a.block < b.block; });
     for (const NearMiss& miss : sorted) {
       reads.near_misses.push_back(miss.block);
       if (!workload_.read_masses.empty()) reads.masses.push_back(miss.mass);

@@ -166,7 +166,7 @@ absl::Status UnknownArgument(const std::string& argument) {
 
 Invocation::Action ActionOf(const Found& found) {
   if (found.help) return Invocation::Action::kHelp;
-  if (found.version) return Invocation::Action::kVersion;
+  if (found.version) return Invocation::Action::kShowVersion;
   if (found.check_config) return Invocation::Action::kCheckConfig;
   if (found.probe) return Invocation::Action::kProbe;
   return Invocation::Action::kServe;

@@ -31,7 +31,7 @@ struct FlagSetting {
 };
 
 struct Invocation {
-  enum class Action { kServe, kHelp, kVersion, kCheckConfig, kProbe };
+  enum class Action { kServe, kHelp, kShowVersion, kCheckConfig, kProbe };
 
   Action action = Action::kServe;
   // Empty: none.

@@ -16,11 +16,10 @@ constexpr size_t kSpareEvictions = 1024;
 }  // namespace
 
 size_t Planner::EvictionBound(const DeviceModel& model) {
-  const size_t resident = model.residency().resident_blocks();
-  if (!model.finished_step()) return resident;
-  const auto lately =
-      static_cast<size_t>(model.recent_evictions() * kQueueFactor);
-  return std::min(resident, lately + kSpareEvictions);
+  if (!model.finished_step()) return model.residency().resident_blocks();
+  // Not cut to what is in HBM: a queue may rank blocks in DRAM too.
+  return static_cast<size_t>(model.recent_evictions() * kQueueFactor) +
+         kSpareEvictions;
 }
 
 absl::Status Planner::CheckOnce(const DeviceModel& model,

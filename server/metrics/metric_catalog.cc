@@ -37,6 +37,10 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {Metric::kLogLinesSuppressed, kCounter,
      "kvplace_log_lines_suppressed_total", "", "lines",
      "Log lines that the limit per cause, or a full log queue, kept back."},
+    {Metric::kTlsCertificateExpiry, kGauge,
+     "kvplace_tls_certificate_expiry_timestamp_seconds", "", "seconds",
+     "When the server's certificate expires, seconds since the epoch; 0 "
+     "without TLS."},
     {Metric::kSteps, kCounter, "kvplace_steps_total", "node,device", "steps",
      "Step messages applied."},
     {Metric::kDecodeSteps, kCounter, "kvplace_decode_steps_total",

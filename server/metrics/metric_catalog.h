@@ -37,6 +37,7 @@ enum class Metric : uint8_t {
   kConfigReloads,
   kConfigReloadOk,
   kLogLinesSuppressed,
+  kTlsCertificateExpiry,
   // Of a device: steps.
   kSteps,
   kDecodeSteps,
@@ -73,7 +74,7 @@ enum class Metric : uint8_t {
   kObservedLastStepSeconds,
   kObservedGainRatio,
 };
-inline constexpr size_t kMetricCount = 43;
+inline constexpr size_t kMetricCount = 44;
 
 struct MetricInfo {
   Metric metric;

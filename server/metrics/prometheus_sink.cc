@@ -242,6 +242,10 @@ void PrometheusSink::OnConfigReload(bool ok) {
   gauges_[static_cast<size_t>(Metric::kConfigReloadOk)]->Set(ok ? 1 : 0);
 }
 
+void PrometheusSink::SetTlsCertificateExpiry(double seconds) {
+  gauges_[static_cast<size_t>(Metric::kTlsCertificateExpiry)]->Set(seconds);
+}
+
 void PrometheusSink::OnLogLinesSuppressed(uint64_t lines) {
   counters_[static_cast<size_t>(Metric::kLogLinesSuppressed)]->Increment(
       static_cast<double>(lines));

@@ -63,6 +63,8 @@ class PrometheusSink final : public MetricsSink {
   void SetRecorderDiskBytes(uint64_t bytes);
   void OnConfigReload(bool ok);
   void OnLogLinesSuppressed(uint64_t lines);
+  // Seconds since the epoch.
+  void SetTlsCertificateExpiry(double seconds);
 
   // For an Exposer; may outlive the sink only where nobody scrapes it.
   const std::shared_ptr<prometheus::Registry>& registry() const {

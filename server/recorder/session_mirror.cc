@@ -43,6 +43,7 @@ void SessionMirror::Clear() {
 }
 
 void SessionMirror::Lose() {
+  if (state_ == State::kEmpty) return;
   state_ = State::kEmpty;
   Clear();
 }

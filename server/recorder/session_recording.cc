@@ -69,11 +69,9 @@ void SessionRecording::OnStepOrReport(const v1::TraceRecord& record) {
     return;
   }
   Follow(mirror_->OnStep(record.step()));
-  // Only between a step and the next report is the mirror's picture whole.
-  if (writer_ != nullptr && writer_->file_bytes() >= file_bytes_) {
-    EndFile();
-    BeginFileInMidSession();
-  }
+  // Only between a step and the next report is the mirror's picture whole. The
+  // next file begins with the next message, lest it stay without steps.
+  if (writer_ != nullptr && writer_->file_bytes() >= file_bytes_) EndFile();
 }
 
 void SessionRecording::OnThinStep(const v1::TraceRecord& record) {

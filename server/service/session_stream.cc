@@ -128,13 +128,13 @@ void SessionStream::OnCancel() {
 }
 
 void SessionStream::OnDone() {
+  service_->Forget(this);
   if (session_ != nullptr) {
     session_->Close();
     if (recorder_ != nullptr) {
       if (const auto key = session_->key()) recorder_->OnClosed(*key);
     }
   }
-  service_->Forget(this);
   // May delete this.
   const std::shared_ptr<SessionStream> self = std::move(self_);
 }

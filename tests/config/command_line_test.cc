@@ -34,7 +34,7 @@ TEST(CommandLineTest, Actions) {
   EXPECT_EQ(ActionOf({}), Action::kServe);
   EXPECT_EQ(ActionOf({"--help"}), Action::kHelp);
   EXPECT_EQ(ActionOf({"-h"}), Action::kHelp);
-  EXPECT_EQ(ActionOf({"--version"}), Action::kVersion);
+  EXPECT_EQ(ActionOf({"--version"}), Action::kShowVersion);
   EXPECT_EQ(ActionOf({"--check-config"}), Action::kCheckConfig);
   EXPECT_EQ(ActionOf({"--probe"}), Action::kProbe);
   // Help is given even to those who ask wrongly.

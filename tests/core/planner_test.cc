@@ -4,11 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <limits>
+#include <string>
+#include <utility>
 #include <vector>
 
-#include "server/core/policy/lru_policy.h"
 #include "server/core/policy/static_policy.h"
 #include "tests/testing/scripted_policy.h"
 #include "tests/testing/small_device.h"
@@ -151,10 +151,6 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"PromotesOutOfRange",
                [](StandingOrder* o) {
                  o->groups[1].promote_if_read = Ids({16});
-               }},
-        Broken{"PromotesAnotherGroups",
-               [](StandingOrder* o) {
-                 o->groups[1].promote_if_read = Ids({2});
                }},
         Broken{"PrefetchesTwice",
                [](StandingOrder* o) { o->groups[1].prefetch = Ids({9, 9}); }},

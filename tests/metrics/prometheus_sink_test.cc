@@ -48,6 +48,7 @@ TEST_F(PrometheusSinkTest, ServerMetricsMove) {
   sink_.OnRecorderError();
   sink_.SetRecorderDiskBytes(12345);
   sink_.OnLogLinesSuppressed(9);
+  sink_.SetTlsCertificateExpiry(2e9);
   EXPECT_THAT(
       Value(sink_, "kvplace_build_info",
             {{"version", "1.2.3"}, {"git", "abc"}, {"compiler", "gcc 12"}}),
@@ -56,6 +57,8 @@ TEST_F(PrometheusSinkTest, ServerMetricsMove) {
               Optional(1.5e9));
   EXPECT_THAT(Value(sink_, "kvplace_draining"), Optional(1.0));
   EXPECT_THAT(Value(sink_, "kvplace_sessions"), Optional(17.0));
+  EXPECT_THAT(Value(sink_, "kvplace_tls_certificate_expiry_timestamp_seconds"),
+              Optional(2e9));
   EXPECT_THAT(Value(sink_, "kvplace_recorder_records_total"), Optional(5.0));
   EXPECT_THAT(Value(sink_, "kvplace_recorder_bytes_total"), Optional(600.0));
   EXPECT_THAT(Value(sink_, "kvplace_recorder_errors_total"), Optional(1.0));

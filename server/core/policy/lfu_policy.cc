@@ -1,5 +1,6 @@
 #include "server/core/policy/lfu_policy.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -30,7 +31,7 @@ void LfuPolicy::PlanQueue(const DeviceModel& model, size_t length,
   });
   if (residents.empty()) return;
   const double lowest = inside.rank(residents.front(), 0);
-  std::vector<BlockId> outsiders;  // highest first
+  std::vector<BlockId> outsiders;
   const RankHeap& outside = model.outsiders();
   outside.VisitLowest(0, [&](BlockId block) {
     if (outsiders.size() >= length || -outside.rank(block, 0) < lowest) {
@@ -39,17 +40,23 @@ void LfuPolicy::PlanQueue(const DeviceModel& model, size_t length,
     outsiders.push_back(block);
     return true;
   });
-  // Merge, lowest rank first; of equals the lower handle, as in the heap.
-  auto out = outsiders.rbegin();
+  // Merge, lowest rank first; of equals the lower handle, as in the heap. (The
+  // visit was highest first, of equals the lower handle: no order to reverse.)
+  const auto out_key = [&outside](BlockId block) {
+    return std::pair(-outside.rank(block, 0), block);
+  };
+  std::sort(outsiders.begin(), outsiders.end(), [&](BlockId a, BlockId b) {
+    return out_key(a) < out_key(b);
+  });
+  auto out = outsiders.begin();
   for (const BlockId block : residents) {
     const std::pair key(inside.rank(block, 0), block);
-    while (out != outsiders.rend() &&
-           std::pair(-outside.rank(*out, 0), *out) < key) {
+    while (out != outsiders.end() && out_key(*out) < key) {
       order->evict_queue.push_back(*out++);
     }
     order->evict_queue.push_back(block);
   }
-  order->evict_queue.insert(order->evict_queue.end(), out, outsiders.rend());
+  order->evict_queue.insert(order->evict_queue.end(), out, outsiders.end());
 }
 
 void LfuPolicy::Plan(const DeviceModel& model, const PlanRequest& request,

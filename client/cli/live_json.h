@@ -1,0 +1,22 @@
+// Admin messages as JSON documents; names are those of admin.proto, enums are
+// words, what is absent is null. Thread-safety: pure functions.
+#ifndef KVPLACE_CLIENT_CLI_LIVE_JSON_H_
+#define KVPLACE_CLIENT_CLI_LIVE_JSON_H_
+
+#include <nlohmann/json.hpp>
+
+#include "kvplace/v1/admin.pb.h"
+
+namespace kvplace {
+
+using OrderedJson = nlohmann::ordered_json;
+
+OrderedJson ToJson(const v1::NodeStatus& node);
+OrderedJson ToJson(const v1::SessionStatus& session);
+OrderedJson ToJson(const v1::SequenceStatus& sequence);
+OrderedJson ToJson(const v1::PolicySettings& settings);
+OrderedJson ToJson(const v1::RankedDevice& device);
+
+}  // namespace kvplace
+
+#endif  // KVPLACE_CLIENT_CLI_LIVE_JSON_H_
