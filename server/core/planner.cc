@@ -1,7 +1,6 @@
 #include "server/core/planner.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "absl/strings/str_cat.h"
 

@@ -8,9 +8,9 @@
 
 namespace kvplace {
 
-// From now on gRPC writes into `log`; one at a time in a process. gRPC's threads
-// may log at any time until the process ends, so the object stops that before
-// `log` goes away.
+// From now on gRPC writes into `log`; one at a time in a process. gRPC's
+// threads may log at any time until the process ends, so the object stops that
+// before `log` goes away.
 class GrpcLog {
  public:
   explicit GrpcLog(StructuredLog* log);

@@ -14,12 +14,12 @@ namespace kvplace {
 
 absl::Status WritePortFile(const std::string& path, const OpenPorts& ports) {
   nlohmann::ordered_json json = {{"listen", ports.listen},
-                                 {"port", ports.port},
-                                 {"metrics_listen", nullptr},
+                                 {"grpc_port", ports.port},
+                                 {"metrics", nullptr},
                                  {"metrics_port", nullptr},
                                  {"pid", getpid()}};
   if (ports.metrics_port.has_value()) {
-    json["metrics_listen"] = ports.metrics_listen;
+    json["metrics"] = ports.metrics_listen;
     json["metrics_port"] = *ports.metrics_port;
   }
   const std::string part = absl::StrCat(path, ".", getpid(), ".tmp");

@@ -18,8 +18,9 @@ struct OpenPorts {
   std::optional<int> metrics_port;
 };
 
-// Writes {"listen":"127.0.0.1:4321","port":4321,"metrics_listen":...,
-// "metrics_port":...,"pid":...}; whoever sees the file sees all of it.
+// Writes {"listen":"127.0.0.1:4321","grpc_port":4321,"metrics":"127.0.0.1:99",
+// "metrics_port":99,"pid":7}, null for what is off; whoever sees the file sees
+// all of it.
 absl::Status WritePortFile(const std::string& path, const OpenPorts& ports);
 
 }  // namespace kvplace

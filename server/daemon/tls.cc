@@ -83,10 +83,6 @@ absl::Time ToTime(const ASN1_TIME* time) {
   return absl::FromTimeT(timegm(&fields));
 }
 
-constexpr unsigned int Seconds(absl::Duration duration) {
-  return static_cast<unsigned int>(absl::ToInt64Seconds(duration));
-}
-
 }  // namespace
 
 absl::StatusOr<TlsFiles> CheckTlsFiles(const TlsOptions& tls) {
@@ -112,7 +108,8 @@ std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(
   if (tls.cert.empty()) return grpc::InsecureServerCredentials();
   namespace ge = grpc::experimental;
   const bool mutual = !tls.client_ca.empty();
-  const unsigned int interval = Seconds(tls.reload_interval);
+  const auto interval =
+      static_cast<unsigned int>(absl::ToInt64Seconds(tls.reload_interval));
   const auto provider =
       mutual ? std::make_shared<ge::FileWatcherCertificateProvider>(
                    tls.key, tls.cert, tls.client_ca, interval)
@@ -144,8 +141,8 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeProbeCredentials(
   if (!cert_path.empty()) {
     const auto cert = ReadFile(own ? "tls-cert" : "probe-cert", cert_path);
     if (!cert.ok()) return cert.status();
-    const auto key = own ? ReadFile("tls-key", tls.key)
-                         : ReadFile("probe-key", request.key);
+    const auto key =
+        own ? ReadFile("tls-key", tls.key) : ReadFile("probe-key", request.key);
     if (!key.ok()) return key.status();
     pairs.push_back({*key, *cert});
   }

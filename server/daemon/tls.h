@@ -22,8 +22,8 @@ struct TlsFiles {
 };
 
 // Reads the files that `tls` names and sees whether they are what they should
-// be. FAILED_PRECONDITION names the flag and the file. REQUIRES: tls.cert is not
-// empty.
+// be. FAILED_PRECONDITION names the flag and the file. REQUIRES: tls.cert is
+// not empty.
 absl::StatusOr<TlsFiles> CheckTlsFiles(const TlsOptions& tls);
 
 // Plaintext if tls.cert is empty. Otherwise the files are read again every
@@ -35,8 +35,8 @@ std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(
 // What a probe on the server's own machine uses. The server's certificate is
 // trusted as it is, so its names do not matter; with request.ca it must be
 // signed by that. FAILED_PRECONDITION names the file that cannot be read.
-absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>>
-MakeProbeCredentials(const TlsOptions& tls, const ProbeRequest& request);
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> MakeProbeCredentials(
+    const TlsOptions& tls, const ProbeRequest& request);
 
 }  // namespace kvplace
 

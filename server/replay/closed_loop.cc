@@ -140,8 +140,10 @@ class Loop {
       if (future_ != nullptr) future_->Enter(phase);
       device_.BeginPhase(input, &outcome_);
       PhaseUpdate seen = UpdateOf(workload_, phase, outcome_, &births_);
-      if (auto s = model_.BeginPhase(seen, &account.traffic); !s.ok()) return s;
-      if (auto s = model_.EndPhase(seen, &account.traffic); !s.ok()) return s;
+      // Before routing and moves; the device knows the phase's traffic.
+      PhaseTraffic ignored;
+      if (auto s = model_.BeginPhase(seen, &ignored); !s.ok()) return s;
+      if (auto s = model_.EndPhase(seen, &ignored); !s.ok()) return s;
       account.blocks_read += input.reads.size();
       PhaseRequest(input);
       if (auto s = Timed([this] {
@@ -154,6 +156,8 @@ class Loop {
       device_.SetOrder(&plan_.order);
       device_.EndPhase(input, &outcome_);
       if (auto s = TellMoves(); !s.ok()) return s;
+      account.traffic += outcome_.traffic;
+      account.seconds += outcome_.seconds;
       Record(phase, outcome_);
     }
     model_.EndStep(account);

@@ -87,7 +87,8 @@ class Assembly {
 
 Assembly SmallAssembly() {
   Assembly assembly(SmallDevice(2, 8, 6));
-  for (const v1::BlockRange& range : SmallInventory().blocks()) {
+  const v1::Inventory inventory = SmallInventory();
+  for (const v1::BlockRange& range : inventory.blocks()) {
     assembly.Add(*BlockRangeFromProto(range, 2, 16));
   }
   return assembly;

@@ -74,8 +74,7 @@ TEST_F(BeladyPolicyTest, BirthsCompeteByTheirNextRead) {
   future_.next = {{0, 2}, {1, 3}, {8, 9}, {2, 6}, {10, 1}, {11, 20}};
   Start();
   small_.Phase(Ids({2}));
-  const StandingOrder order =
-      small_.PhaseOrder(0, Ids({2}), Ids({10, 11, 12}));
+  const StandingOrder order = small_.PhaseOrder(0, Ids({2}), Ids({10, 11, 12}));
   EXPECT_EQ(order.evict_queue, Ids({8}));
   EXPECT_EQ(order.groups[0].promote_if_read, Ids({}));
   EXPECT_EQ(order.groups[1].new_block_tier, Tier::kHbm);

@@ -25,8 +25,8 @@ using ::testing::UnorderedElementsAreArray;
 
 BlockRange Range(uint64_t sequence, uint32_t group, uint32_t page,
                  uint32_t first, uint32_t count) {
-  return {SequenceId(sequence), GroupId(group), page, BlockId(first), count,
-          Tier::kDram};
+  return {SequenceId(sequence), GroupId(group), page,
+          BlockId(first),       count,          Tier::kDram};
 }
 
 std::vector<BlockId> Forward(const BlockTable& table, uint64_t sequence,
@@ -92,16 +92,15 @@ TEST(BlockTable, EveryMisuseHasItsError) {
   EXPECT_THAT(
       table.Add(Range(1, 0, 0, 3, 2)),
       StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("handle 3")));
-  EXPECT_THAT(
-      table.Add(Range(1, 0, 0, 4, 5)),
-      StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("group 0")));
+  EXPECT_THAT(table.Add(Range(1, 0, 0, 4, 5)),
+              StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("group 0")));
   EXPECT_THAT(table.Remove({BlockId(0), 0}), StatusIs(invalid));
   EXPECT_THAT(table.Remove({BlockId(15), 2}), StatusIs(invalid));
   EXPECT_THAT(table.Remove({BlockId(3), 2}),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("handle 4")));
   EXPECT_EQ(table.live(), 4u);
-  EXPECT_THAT(Forward(table, 1, 0), ElementsAre(BlockId(0), BlockId(1),
-                                                BlockId(2), BlockId(3)));
+  EXPECT_THAT(Forward(table, 1, 0),
+              ElementsAre(BlockId(0), BlockId(1), BlockId(2), BlockId(3)));
 }
 
 TEST(BlockTable, SequencesAreLimitedAndForgotten) {
@@ -110,9 +109,9 @@ TEST(BlockTable, SequencesAreLimitedAndForgotten) {
   for (uint32_t s = 0; s < 17; ++s) {
     ASSERT_THAT(table.Add(Range(s, s, 0, s, 1)), IsOk());
   }
-  EXPECT_THAT(table.Add(Range(17, 17, 0, 17, 1)),
-              StatusIs(absl::StatusCode::kResourceExhausted,
-                       HasSubstr("sequence 17")));
+  EXPECT_THAT(
+      table.Add(Range(17, 17, 0, 17, 1)),
+      StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("sequence 17")));
   EXPECT_EQ(table.sequences(), 17u);
   EXPECT_FALSE(table.Contains(SequenceId(17)));
   ASSERT_THAT(table.Add(Range(16, 17, 0, 17, 1)), IsOk()) << "it is known";
@@ -154,10 +153,9 @@ struct Twin {
   std::set<uint64_t> sequences;
 
   uint64_t InGroup(uint32_t group) const {
-    return static_cast<uint64_t>(
-        std::count_if(blocks.begin(), blocks.end(), [group](const auto& entry) {
-          return entry.second.group == group;
-        }));
+    return static_cast<uint64_t>(std::count_if(
+        blocks.begin(), blocks.end(),
+        [group](const auto& entry) { return entry.second.group == group; }));
   }
   bool HasBlocks(uint64_t sequence) const {
     return std::any_of(blocks.begin(), blocks.end(), [&](const auto& entry) {

@@ -278,10 +278,10 @@ TEST_P(CostModelTwin, InclusiveRooflineIsTheLeastOverHits) {
                        static_cast<double>(new_kv));
     };
     const auto most = static_cast<double>(std::min(reads, capacity));
-    const double roof = CostModel(device)
-                            .Roofline(Bytes(reads), Bytes(capacity),
-                                      Bytes(new_kv))
-                            .value();
+    const double roof =
+        CostModel(device)
+            .Roofline(Bytes(reads), Bytes(capacity), Bytes(new_kv))
+            .value();
     const double least = TernarySearch(most, time);
     ASSERT_NEAR(roof, least, 1e-9 * least) << "round " << round;
     for (int i = 0; i <= 500; ++i) {
@@ -307,10 +307,10 @@ TEST_P(CostModelTwin, ExclusiveRooflineIsTheLeastOverHitsAndNewKv) {
     };
     const double least = TernarySearch(
         static_cast<double>(std::min(reads, capacity)), best_kept);
-    const double roof = CostModel(device)
-                            .Roofline(Bytes(reads), Bytes(capacity),
-                                      Bytes(new_kv))
-                            .value();
+    const double roof =
+        CostModel(device)
+            .Roofline(Bytes(reads), Bytes(capacity), Bytes(new_kv))
+            .value();
     ASSERT_NEAR(roof, least, 1e-8 * least + 1e-15) << "round " << round;
   }
 }

@@ -42,8 +42,12 @@ std::vector<BlockId> Order(const RankHeap& heap, uint32_t partition = 0) {
 }
 
 BlockRange Page(uint64_t sequence, uint32_t handle, uint32_t page, Tier tier) {
-  return {SequenceId(sequence), GroupId(handle / kHandles), page,
-          BlockId(handle), 1, tier};
+  return {SequenceId(sequence),
+          GroupId(handle / kHandles),
+          page,
+          BlockId(handle),
+          1,
+          tier};
 }
 
 TEST(DeviceModelIndex, InventoryIsOrderedByPageSinkLast) {

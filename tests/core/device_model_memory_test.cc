@@ -132,8 +132,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Shape{"reactive-page", 0.6, 1000}),
     [](const auto& param) {
       std::string name = param.param.policy + "_" +
-                         std::to_string(int(param.param.capacity * 100)) +
-                         "_" + std::to_string(param.param.pages);
+                         std::to_string(int(param.param.capacity * 100)) + "_" +
+                         std::to_string(param.param.pages);
       for (char& c : name) c = c == '-' ? '_' : c;
       return name;
     });
@@ -143,8 +143,7 @@ TEST_P(DeviceModelMemory, AMillionBlocks) {
   const double filled = BytesPerBlock();
   ASSERT_THAT(planner_->MakePlan(*policy_, *model_, plan_.get()), IsOk());
   const double planned = BytesPerBlock();
-  const uint32_t moves =
-      std::min(capacity_, kBlocks - capacity_) / 1000 * 1000;
+  const uint32_t moves = std::min(capacity_, kBlocks - capacity_) / 1000 * 1000;
   ASSERT_NO_FATAL_FAILURE(Step(0, kBlocks - moves, 0, moves));
   ASSERT_THAT(planner_->MakePlan(*policy_, *model_, plan_.get()), IsOk());
   ASSERT_NO_FATAL_FAILURE(Step(1, 0, kBlocks - moves, moves));

@@ -112,9 +112,13 @@ INSTANTIATE_TEST_SUITE_P(
     Orders, BrokenPolicyTest,
     ::testing::Values(
         Broken{"EvictsTwice",
-               [](StandingOrder* o) { o->evict_queue = Ids({0, 1, 0}); }},
+               [](StandingOrder* o) {
+                 o->evict_queue = Ids({0, 1, 0});
+               }},
         Broken{"EvictsWhatIsInDram",
-               [](StandingOrder* o) { o->evict_queue = Ids({0, 2}); }},
+               [](StandingOrder* o) {
+                 o->evict_queue = Ids({0, 2});
+               }},
         Broken{"EvictsTheDead",
                [](StandingOrder* o) { o->evict_queue = Ids({4}); }},
         Broken{"EvictsOutOfRange",
@@ -140,20 +144,19 @@ INSTANTIATE_TEST_SUITE_P(
                [](StandingOrder* o) {
                  o->groups[0].promote_if_read = Ids({2, 3, 2});
                }},
-        Broken{"PromotesWhatIsInHbm",
-               [](StandingOrder* o) {
-                 o->groups[0].promote_if_read = Ids({0});
-               }},
-        Broken{"PromotesTheDead",
-               [](StandingOrder* o) {
-                 o->groups[1].promote_if_read = Ids({12});
-               }},
-        Broken{"PromotesOutOfRange",
-               [](StandingOrder* o) {
-                 o->groups[1].promote_if_read = Ids({16});
-               }},
+        Broken{
+            "PromotesWhatIsInHbm",
+            [](StandingOrder* o) { o->groups[0].promote_if_read = Ids({0}); }},
+        Broken{
+            "PromotesTheDead",
+            [](StandingOrder* o) { o->groups[1].promote_if_read = Ids({12}); }},
+        Broken{
+            "PromotesOutOfRange",
+            [](StandingOrder* o) { o->groups[1].promote_if_read = Ids({16}); }},
         Broken{"PrefetchesTwice",
-               [](StandingOrder* o) { o->groups[1].prefetch = Ids({9, 9}); }},
+               [](StandingOrder* o) {
+                 o->groups[1].prefetch = Ids({9, 9});
+               }},
         Broken{"PrefetchesWhatIsInHbm",
                [](StandingOrder* o) { o->groups[1].prefetch = Ids({8}); }},
         Broken{"PrefetchesOutOfRange",
@@ -171,10 +174,8 @@ INSTANTIATE_TEST_SUITE_P(
                [](StandingOrder* o) {
                  o->max_routed_share = std::numeric_limits<double>::quiet_NaN();
                }},
-        Broken{"ForgetsAGroup",
-               [](StandingOrder* o) { o->groups.resize(1); }},
-        Broken{"InventsAGroup",
-               [](StandingOrder* o) { o->groups.resize(3); }}),
+        Broken{"ForgetsAGroup", [](StandingOrder* o) { o->groups.resize(1); }},
+        Broken{"InventsAGroup", [](StandingOrder* o) { o->groups.resize(3); }}),
     [](const auto& param) { return std::string(param.param.name); });
 
 TEST_P(BrokenPolicyTest, IsRefusedWholeAndReservesNothing) {
@@ -308,9 +309,8 @@ TEST(PlannerSizes, EvictionsForAPhaseOfLargeBlocks) {
   request.group = GroupId(1);
   request.misses = misses;
   size_t most = 0;
-  policy.Say([&](auto&, const PlanRequest& r, auto*) {
-    most = r.max_evictions;
-  });
+  policy.Say(
+      [&](auto&, const PlanRequest& r, auto*) { most = r.max_evictions; });
   StandingOrder order;
   Planner planner;
   ASSERT_THAT(planner.MakePhaseOrder(policy, model, request, &order), IsOk());

@@ -40,10 +40,11 @@ TEST(Registry, ListsTheBaselinesAndTheDefault) {
 
 TEST(Registry, UnknownNamesAreToldTheKnownOnes) {
   for (const char* name : {"", "LRU", "lru ", "mru"}) {
-    EXPECT_THAT(MakeOnlinePolicy(name),
-                StatusIs(kInvalid, AllOf(HasSubstr(absl::StrCat("\"", name, "\"")),
-                                         HasSubstr("reactive-page"),
-                                         HasSubstr("balanced"))));
+    EXPECT_THAT(
+        MakeOnlinePolicy(name),
+        StatusIs(kInvalid,
+                 AllOf(HasSubstr(absl::StrCat("\"", name, "\"")),
+                       HasSubstr("reactive-page"), HasSubstr("balanced"))));
   }
 }
 
@@ -52,8 +53,8 @@ TEST(Registry, UnknownParametersAreToldTheKnownOnes) {
               StatusIs(kInvalid, AllOf(HasSubstr("lru"), HasSubstr("decay"),
                                        HasSubstr("expected none"))));
   EXPECT_THAT(MakeOnlinePolicy("lfu", {{"Decay", 0.5}}),
-              StatusIs(kInvalid, AllOf(HasSubstr("Decay"),
-                                       HasSubstr("expected decay"))));
+              StatusIs(kInvalid,
+                       AllOf(HasSubstr("Decay"), HasSubstr("expected decay"))));
 }
 
 TEST(Registry, ParametersReachThePolicy) {
@@ -68,8 +69,8 @@ TEST(Registry, ParametersOutOfRangeAreRefusedByName) {
   for (const double value : {0.0, 0.0099, 1.0, 0.99991, -1.0, infinite, nan}) {
     SCOPED_TRACE(value);
     EXPECT_THAT(MakeOnlinePolicy("lfu", {{"decay", value}}),
-                StatusIs(kInvalid, AllOf(HasSubstr("decay"),
-                                         HasSubstr("0.01..0.9999"))));
+                StatusIs(kInvalid,
+                         AllOf(HasSubstr("decay"), HasSubstr("0.01..0.9999"))));
   }
   for (const double value : {-0.01, 1.01, -infinite, nan}) {
     SCOPED_TRACE(value);

@@ -144,10 +144,9 @@ INSTANTIATE_TEST_SUITE_P(
                 [](DeviceConfig& d) {
                   d.groups[0].block_bytes = Bytes(INT64_MAX);
                 }},
-        Spoiled{"NoTokenBytes", "groups[1].kv_bytes_per_token",
-                [](DeviceConfig& d) {
-                  d.groups[1].kv_bytes_per_token = Bytes(0);
-                }},
+        Spoiled{
+            "NoTokenBytes", "groups[1].kv_bytes_per_token",
+            [](DeviceConfig& d) { d.groups[1].kv_bytes_per_token = Bytes(0); }},
         Spoiled{"HugeTokenBytes", "groups[1].kv_bytes_per_token",
                 [](DeviceConfig& d) {
                   d.groups[1].kv_bytes_per_token = Bytes(INT64_MAX);
@@ -173,9 +172,7 @@ INSTANTIATE_TEST_SUITE_P(
                 },
                 absl::StatusCode::kResourceExhausted},
         Spoiled{"BytesOverflow", "block_bytes",
-                [](DeviceConfig& d) {
-                  d.groups[0].block_bytes = kMaxBytes;
-                }}),
+                [](DeviceConfig& d) { d.groups[0].block_bytes = kMaxBytes; }}),
     [](const auto& param) { return std::string(param.param.name); });
 
 TEST(Topology, HandleLimitIsInclusive) {

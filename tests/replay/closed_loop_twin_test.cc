@@ -62,16 +62,16 @@ struct Case {
 
 class ClosedLoopTwin : public ::testing::TestWithParam<Case> {};
 
-INSTANTIATE_TEST_SUITE_P(
-    Baselines, ClosedLoopTwin,
-    ::testing::Values(Case{"static", 0}, Case{"static", 1}, Case{"lru", 0},
-                      Case{"lru", 1}, Case{"lru", 2}, Case{"lru", 3},
-                      Case{"lfu", 0}, Case{"lfu", 1}, Case{"lfu", 2},
-                      Case{"lfu", 3}),
-    [](const auto& param) {
-      return param.param.policy + "_delay_" +
-             std::to_string(param.param.delay);
-    });
+INSTANTIATE_TEST_SUITE_P(Baselines, ClosedLoopTwin,
+                         ::testing::Values(Case{"static", 0}, Case{"static", 1},
+                                           Case{"lru", 0}, Case{"lru", 1},
+                                           Case{"lru", 2}, Case{"lru", 3},
+                                           Case{"lfu", 0}, Case{"lfu", 1},
+                                           Case{"lfu", 2}, Case{"lfu", 3}),
+                         [](const auto& param) {
+                           return param.param.policy + "_delay_" +
+                                  std::to_string(param.param.delay);
+                         });
 
 TEST_P(ClosedLoopTwin, SameBlocksInEveryPhase) {
   const auto& [policy, delay] = GetParam();
@@ -96,9 +96,8 @@ TEST_P(ClosedLoopTwin, SameBlocksInEveryPhase) {
     const Recorded run =
         Record(workload, capacity, policy, static_cast<int>(delay));
     const TwinRun twin = policy == "static" ? TwinStatic(workload, capacity)
-                         : policy == "lru"
-                             ? TwinLru(workload, capacity, delay)
-                             : TwinLfu(workload, capacity, delay);
+                         : policy == "lru"  ? TwinLru(workload, capacity, delay)
+                                           : TwinLfu(workload, capacity, delay);
     ASSERT_NO_FATAL_FAILURE(Compare(run, twin));
     for (const TwinPhase& phase : twin.phases) {
       moved += phase.promoted.size() + phase.evicted.size();

@@ -13,8 +13,10 @@ namespace {
 TEST(RecordedFuture, NextReadsByHand) {
   HandWorkload hand;
   hand.initial = Ids({0, 1, 2});
-  hand.phases = {{{}, Ids({0, 1}), {}}, {{}, Ids({0}), {}},
-                 {{}, {}, {}},          {{}, Ids({1}), {}}};
+  hand.phases = {{{}, Ids({0, 1}), {}},
+                 {{}, Ids({0}), {}},
+                 {{}, {}, {}},
+                 {{}, Ids({1}), {}}};
   const Workload workload = hand.Make();
   RecordedFuture future(workload);
   EXPECT_EQ(future.NextRead(BlockId(0)), 0u);

@@ -103,7 +103,8 @@ double ScheduleChecker::Time(const PhaseOutcome& outcome, double routed_more,
                              double new_hbm, double new_dram) const {
   const double block = Real(workload_.block_bytes());
   const bool inclusive = device_.mode == ResidencyMode::kInclusive;
-  const double hits = static_cast<double>(outcome.read_hbm.size()) - routed_more;
+  const double hits =
+      static_cast<double>(outcome.read_hbm.size()) - routed_more;
   const double misses =
       static_cast<double>(outcome.read_dram.size()) + routed_more;
   const auto promoted = static_cast<double>(outcome.promoted.size());
@@ -117,10 +118,10 @@ double ScheduleChecker::Time(const PhaseOutcome& outcome, double routed_more,
   const double r = block * (misses + prefetched);
   const double w = block * demoted + (inclusive ? n : new_dram);
   const MachineProfile& machine = device_.profile;
-  return std::max({hbm / machine.hbm.value(), r / machine.link_read.value(),
-                   w / machine.link_write.value(),
-                   (r + w) * device_.devices_sharing_dram /
-                       machine.dram.value()});
+  return std::max(
+      {hbm / machine.hbm.value(), r / machine.link_read.value(),
+       w / machine.link_write.value(),
+       (r + w) * device_.devices_sharing_dram / machine.dram.value()});
 }
 
 void ScheduleChecker::Costs(size_t phase, const PhaseOutcome& outcome) {

@@ -38,8 +38,8 @@ class ScheduleChecker {
   void Reads(size_t phase, const PhaseOutcome& outcome);
   void Moves(size_t phase, const PhaseOutcome& outcome);
   void Costs(size_t phase, const PhaseOutcome& outcome);
-  double Time(const PhaseOutcome& outcome, double routed_more,
-              double new_hbm, double new_dram) const;
+  double Time(const PhaseOutcome& outcome, double routed_more, double new_hbm,
+              double new_dram) const;
 
   const Workload& workload_;
   const DeviceConfig& device_;

@@ -29,10 +29,9 @@ class PromoteAll {
     now_.live = Set(workload_.initial.begin(), workload_.initial.end());
     now_.hbm = Set(run.start.begin(), run.start.end());
     now_.recency = run.start;
-    std::sort(now_.recency.begin(), now_.recency.end(),
-              [this](BlockId a, BlockId b) {
-                return UnreadKey(a) < UnreadKey(b);
-              });
+    std::sort(
+        now_.recency.begin(), now_.recency.end(),
+        [this](BlockId a, BlockId b) { return UnreadKey(a) < UnreadKey(b); });
     at_start_ = now_;
     for (uint32_t step = 0; step < workload_.steps; ++step) {
       if (delay_ > 0) {
@@ -328,8 +327,8 @@ uint64_t FewestDramReads(const Workload& workload, uint64_t capacity,
     live &= ~phase.freed;
     for (uint32_t set = 0; set < best.size(); ++set) {
       if (best[set] == kNo) continue;
-      const uint64_t cost = best[set] + static_cast<uint64_t>(std::popcount(
-                                            phase.reads & ~set));
+      const uint64_t cost =
+          best[set] + static_cast<uint64_t>(std::popcount(phase.reads & ~set));
       const uint32_t at_hand = (set | phase.reads) & live;
       for (uint32_t to = 0; to < next.size(); ++to) {
         if ((to & ~(live | births)) != 0 || !fits(to)) continue;

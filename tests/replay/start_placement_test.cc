@@ -94,8 +94,8 @@ TEST(ClairvoyantStart, WhatIsReadSoonest) {
   EXPECT_EQ(start.new_in_dram, Ids({}));
   start = ClairvoyantStart(workload, future, 0);
   EXPECT_EQ(start.hbm, Ids({}));
-  EXPECT_THAT(start.new_in_dram, ::testing::UnorderedElementsAre(
-                                     BlockId(4), BlockId(5)));
+  EXPECT_THAT(start.new_in_dram,
+              ::testing::UnorderedElementsAre(BlockId(4), BlockId(5)));
 }
 
 TEST(ClairvoyantStart, WithoutPhases) {

@@ -86,8 +86,8 @@ class Generator {
       if (step >= sequence.first && step <= sequence.last) {
         const uint32_t room = options_.pages_max * options_.page_tokens;
         const uint32_t most = step == sequence.first ? room
-                              : Chance(0.8) ? 1
-                                            : 2 * options_.page_tokens;
+                              : Chance(0.8)          ? 1
+                                                     : 2 * options_.page_tokens;
         sequence.tokens = std::min(room, sequence.tokens + Upto(most - 1) + 1);
       }
       after.push_back(sequence.tokens);

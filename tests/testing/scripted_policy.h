@@ -1,4 +1,5 @@
-// A policy whose traits and orders a test writes down, and a spy around another.
+// A policy whose traits and orders a test writes down, and a spy around
+// another.
 #ifndef KVPLACE_TESTS_TESTING_SCRIPTED_POLICY_H_
 #define KVPLACE_TESTS_TESTING_SCRIPTED_POLICY_H_
 

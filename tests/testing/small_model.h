@@ -32,8 +32,8 @@ class SmallModel {
     }
   }
   void PutPage(BlockId block, uint32_t page, Tier tier) {
-    EXPECT_THAT(model_.AddInventory({SequenceId(1), GroupOf(block), page, block,
-                                     1, tier}),
+    EXPECT_THAT(model_.AddInventory(
+                    {SequenceId(1), GroupOf(block), page, block, 1, tier}),
                 IsOk());
   }
   // The inventory is complete; step 0 comes next.

@@ -1,0 +1,201 @@
+#include "server/daemon/running_server.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "grpcpp/ext/channelz_service_plugin.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/impl/server_builder_option.h"
+#include "grpcpp/impl/server_builder_plugin.h"
+#include "server/config/listen_address.h"
+#include "server/daemon/secrets.h"
+#include "server/daemon/service_log.h"
+#include "server/daemon/tls.h"
+
+namespace kvplace {
+namespace {
+
+// Calls at a time on one connection; a worker has one per device.
+constexpr int kMaxStreamsPerConnection = 1024;
+// Clients may ping this often.
+constexpr int kLeastPingIntervalMs = 5000;
+constexpr const char* kServices[] = {"kvplace.v1.SessionService",
+                                     "kvplace.v1.AdminService"};
+
+// Linking the reflection library turns it on for every server of the process;
+// this turns it off again.
+class WithoutReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>*
+                         plugins) override {
+    std::erase_if(*plugins, [](const auto& plugin) {
+      return plugin->name() == "proto_reflection";
+    });
+  }
+};
+
+int Millis(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
+
+std::chrono::system_clock::time_point After(absl::Duration duration) {
+  return absl::ToChronoTime(absl::Now() + duration);
+}
+
+void Configure(const Options& options, grpc::ServerBuilder* builder) {
+  SessionService::Configure(options.service, builder);
+  // Two servers on one port would share its connections without a word.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS,
+                              Millis(options.keepalive_time));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                              Millis(options.keepalive_timeout));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      kLeastPingIntervalMs);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                              kMaxStreamsPerConnection);
+  builder->AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ,
+                              options.channelz ? 1 : 0);
+  if (!options.reflection) {
+    builder->SetOption(std::make_unique<WithoutReflection>());
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RunningServer>> RunningServer::Start(
+    const Options& options, const Telemetry& telemetry) {
+  auto server =
+      std::unique_ptr<RunningServer>(new RunningServer(options, telemetry));
+  for (const auto start :
+       {&RunningServer::StartRecorder, &RunningServer::StartMetrics,
+        &RunningServer::StartServices, &RunningServer::StartGrpc}) {
+    if (absl::Status started = (server.get()->*start)(); !started.ok()) {
+      return started;
+    }
+  }
+  return server;
+}
+
+RunningServer::~RunningServer() { Shutdown(absl::ZeroDuration()); }
+
+absl::Status RunningServer::StartRecorder() {
+  const RecordOptions& record = options_.record;
+  if (record.dir.empty()) return absl::OkStatus();
+  PrometheusSink* const metrics = telemetry_.metrics;
+  TraceRecorder::Options options;
+  options.dir = record.dir;
+  options.file_bytes = record.file_bytes;
+  options.total_bytes = record.total_bytes;
+  options.queue_bytes = record.queue_bytes;
+  auto recorder = TraceRecorder::Start(
+      options, telemetry_.clock, metrics,
+      {.log = LogInto(telemetry_.log),
+       .on_error = [metrics] { metrics->OnRecorderError(); },
+       .on_disk_bytes =
+           [metrics](uint64_t bytes) {
+             metrics->SetRecorderDiskBytes(bytes);
+           }});
+  if (!recorder.ok()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("--record-dir: ", recorder.status().message()));
+  }
+  recorder_ = *std::move(recorder);
+  return absl::OkStatus();
+}
+
+absl::Status RunningServer::StartMetrics() {
+  if (options_.metrics_listen == "off") return absl::OkStatus();
+  const ListenAddress address = *ParseListenAddress(options_.metrics_listen);
+  auto server =
+      MetricsServer::Start(ToString(address), telemetry_.metrics->registry());
+  if (!server.ok()) {
+    return absl::UnavailableError(absl::StrCat("--metrics-listen ",
+                                               options_.metrics_listen, ": ",
+                                               ExplainBindFailure(address)));
+  }
+  metrics_server_ = *std::move(server);
+  ports_.metrics_port = metrics_server_->port();
+  ports_.metrics_listen =
+      ToString({address.host, static_cast<uint16_t>(metrics_server_->port())});
+  return absl::OkStatus();
+}
+
+absl::Status RunningServer::StartServices() {
+  absl::StatusOr<std::string> token = ReadAdminToken(options_.admin_token_file);
+  if (!token.ok()) return token.status();
+  token_.Set(*std::move(token));
+  if (!options_.tls.cert.empty()) {
+    const absl::StatusOr<TlsFiles> files = CheckTlsFiles(options_.tls);
+    if (!files.ok()) return files.status();
+  }
+  registry_ = std::make_unique<NodeRegistry>(options_.service, telemetry_.clock,
+                                             telemetry_.metrics,
+                                             LogInto(telemetry_.log));
+  sessions_ =
+      std::make_unique<SessionService>(registry_.get(), recorder_.get());
+  admin_ = std::make_unique<AdminService>(registry_.get(), &token_);
+  return absl::OkStatus();
+}
+
+absl::Status RunningServer::StartGrpc() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  if (options_.channelz) grpc::channelz::experimental::InitChannelzService();
+  const ListenAddress address = *ParseListenAddress(options_.listen);
+  grpc::ServerBuilder builder;
+  Configure(options_, &builder);
+  builder.AddListeningPort(ToString(address),
+                           MakeServerCredentials(options_.tls), &ports_.port);
+  builder.RegisterService(sessions_.get());
+  builder.RegisterService(admin_.get());
+  grpc_ = builder.BuildAndStart();
+  if (grpc_ == nullptr || ports_.port == 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "--listen ", options_.listen, ": ", ExplainBindFailure(address)));
+  }
+  ports_.listen = ToString({address.host, static_cast<uint16_t>(ports_.port)});
+  SetHealth(true);
+  const absl::Duration sweep =
+      std::clamp(options_.service.heartbeat_timeout / 10, absl::Milliseconds(1),
+                 absl::Milliseconds(200));
+  sweeper_ = std::make_unique<SweeperThread>(
+      sweep, [this] { sessions_->SweepOnce(); });
+  return absl::OkStatus();
+}
+
+void RunningServer::SetHealth(bool serving) {
+  grpc::HealthCheckServiceInterface* const health =
+      grpc_->GetHealthCheckService();
+  if (health == nullptr) return;
+  // gRPC knows the server as a whole (""), but no service, until it is told.
+  health->SetServingStatus("", serving);
+  for (const char* service : kServices) {
+    health->SetServingStatus(service, serving);
+  }
+}
+
+uint32_t RunningServer::BeginDrain(const std::string& reconnect_to) {
+  SetHealth(false);
+  telemetry_.metrics->SetDraining(true);
+  return registry_->DrainAll(options_.service.drain_deadline, reconnect_to);
+}
+
+void RunningServer::Shutdown(absl::Duration grace) {
+  sweeper_.reset();
+  if (grpc_ == nullptr) return;
+  grpc_->Shutdown(After(grace));
+  grpc_->Wait();
+  grpc_.reset();
+}
+
+}  // namespace kvplace

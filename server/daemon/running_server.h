@@ -1,0 +1,89 @@
+// All that serves, put together from checked options: registry, services,
+// recorder, gRPC server and /metrics. Built by Start, taken down in the order
+// that the parts need.
+//
+// Thread-safety: one thread (the one that waits for signals).
+#ifndef KVPLACE_SERVER_DAEMON_RUNNING_SERVER_H_
+#define KVPLACE_SERVER_DAEMON_RUNNING_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "grpcpp/server.h"
+#include "server/config/options.h"
+#include "server/config/structured_log.h"
+#include "server/daemon/port_file.h"
+#include "server/metrics/metrics_server.h"
+#include "server/metrics/prometheus_sink.h"
+#include "server/recorder/trace_recorder.h"
+#include "server/service/admin_service.h"
+#include "server/service/admin_token.h"
+#include "server/service/node_registry.h"
+#include "server/service/session_service.h"
+#include "server/service/sweeper_thread.h"
+
+namespace kvplace {
+
+// What everything reports to. All of it outlives the server.
+struct Telemetry {
+  const Clock* clock;
+  StructuredLog* log;
+  PrometheusSink* metrics;
+};
+
+class RunningServer {
+ public:
+  // Opens files and ports and begins to serve. Errors are for the operator:
+  // they name the flag, its value and what the system said.
+  static absl::StatusOr<std::unique_ptr<RunningServer>> Start(
+      const Options& options, const Telemetry& telemetry);
+  // Shuts down at once if nobody has.
+  ~RunningServer();
+  RunningServer(const RunningServer&) = delete;
+  RunningServer& operator=(const RunningServer&) = delete;
+
+  const OpenPorts& ports() const { return ports_; }
+
+  // Health becomes NOT_SERVING, no new session is taken, live ones are told to
+  // go to `reconnect_to`. Returns how many.
+  uint32_t BeginDrain(const std::string& reconnect_to);
+  // Every session is gone.
+  bool drained() const { return sessions_->streams() == 0; }
+  // Ends what is left of calls after `grace` and stops serving.
+  void Shutdown(absl::Duration grace);
+
+  // What a reload changes.
+  NodeRegistry& registry() { return *registry_; }
+  AdminToken& token() { return token_; }
+  // Null if nothing is recorded.
+  TraceRecorder* recorder() { return recorder_.get(); }
+
+ private:
+  RunningServer(const Options& options, const Telemetry& telemetry)
+      : options_(options), telemetry_(telemetry) {}
+
+  absl::Status StartRecorder();
+  absl::Status StartMetrics();
+  absl::Status StartServices();
+  absl::Status StartGrpc();
+  void SetHealth(bool serving);
+
+  const Options options_;
+  const Telemetry telemetry_;
+  OpenPorts ports_;
+  AdminToken token_;
+  std::unique_ptr<MetricsServer> metrics_server_;
+  std::unique_ptr<TraceRecorder> recorder_;
+  std::unique_ptr<NodeRegistry> registry_;
+  std::unique_ptr<SessionService> sessions_;
+  std::unique_ptr<AdminService> admin_;
+  std::unique_ptr<grpc::Server> grpc_;
+  std::unique_ptr<SweeperThread> sweeper_;
+};
+
+}  // namespace kvplace
+
+#endif  // KVPLACE_SERVER_DAEMON_RUNNING_SERVER_H_

@@ -1,0 +1,230 @@
+// What a broken policy can do, and what a step costs in memory.
+#include "server/service/device_scheduler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/fake_metrics_sink.h"
+#include "tests/testing/session_messages.h"
+#include "tests/testing/status_matchers.h"
+
+namespace {
+
+std::atomic<int64_t> allocations{0};
+std::atomic<int64_t> live_bytes{0};
+
+// In front of every allocation, so that its size is known when it is freed.
+constexpr size_t kHeader = alignof(std::max_align_t);
+
+}  // namespace
+
+void* operator new(size_t size) {
+  auto* block = static_cast<char*>(std::malloc(size + kHeader));
+  if (block == nullptr) throw std::bad_alloc();
+  *reinterpret_cast<size_t*>(block) = size;
+  ++allocations;
+  live_bytes += static_cast<int64_t>(size);
+  return block + kHeader;
+}
+void operator delete(void* pointer) noexcept {
+  if (pointer == nullptr) return;
+  char* block = static_cast<char*>(pointer) - kHeader;
+  live_bytes -= static_cast<int64_t>(*reinterpret_cast<size_t*>(block));
+  std::free(block);
+}
+void operator delete(void* pointer, size_t) noexcept {
+  operator delete(pointer);
+}
+
+namespace kvplace {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+// Evicts block 2, which is in DRAM.
+class BrokenPolicy final : public Policy {
+ public:
+  const PolicyTraits& traits() const override {
+    static constexpr PolicyTraits kTraits{.name = "broken"};
+    return kTraits;
+  }
+  void Plan(const DeviceModel&, const PlanRequest&,
+            StandingOrder* order) const override {
+    order->evict_queue = Ids({2});
+  }
+};
+
+std::shared_ptr<const PolicyInForce> InForce(std::unique_ptr<const Policy> made,
+                                             Mode mode) {
+  auto policy = std::make_shared<PolicyInForce>();
+  policy->settings.mode = mode;
+  policy->policy = std::move(made);
+  return policy;
+}
+
+std::shared_ptr<const PolicyInForce> InForce(const char* name, Mode mode) {
+  auto made = MakeOnlinePolicy(name);
+  EXPECT_THAT(made, IsOk());
+  return InForce(*std::move(made), mode);
+}
+
+TEST(DeviceSchedulerTest, ABrokenPolicyMovesNothing) {
+  FakeClock clock;
+  DeviceScheduler scheduler(
+      SmallDevice(2, 8, 6),
+      InForce(std::make_unique<BrokenPolicy>(), Mode::kAct), 8, &clock);
+  ASSERT_THAT(scheduler.AddInventory(SmallInventory()), IsOk());
+  scheduler.FinishInventory(StepIndex(0));
+  v1::Plan plan;
+  EXPECT_THAT(scheduler.MakePlan(&plan),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("handle 2")));
+  EXPECT_EQ(scheduler.model().residency().reserved(), Bytes(0));
+  // Steps are still taken, and another policy plans.
+  EXPECT_THAT(scheduler.ApplyStep(StepReading(0, {0, 2})), IsOk());
+  scheduler.SetPolicy(InForce("lru", Mode::kAct));
+  EXPECT_THAT(scheduler.MakePlan(&plan), IsOk());
+}
+
+TEST(DeviceSchedulerTest, ABrokenPolicyEndsTheComparisonOnly) {
+  FakeClock clock;
+  FakeMetricsSink sink;
+  const auto metrics = sink.AddDevice("n", 0, BytesPerSecond(1));
+  DeviceScheduler scheduler(
+      SmallDevice(2, 8, 6),
+      InForce(std::make_unique<BrokenPolicy>(), Mode::kObserve), 8, &clock);
+  scheduler.SetMetrics(metrics.get());
+  ASSERT_THAT(scheduler.AddInventory(SmallInventory()), IsOk());
+  scheduler.FinishInventory(StepIndex(0));
+  EXPECT_THAT(scheduler.counterfactual_error(), IsOk());
+  for (int64_t step = 0; step < 3; ++step) {
+    EXPECT_THAT(scheduler.ApplyStep(StepReading(step, {0, 2})), IsOk());
+  }
+  EXPECT_THAT(scheduler.counterfactual_error(),
+              StatusIs(absl::StatusCode::kInternal));
+  EXPECT_THAT(sink.device("n/0").steps, SizeIs(3));
+  EXPECT_THAT(sink.device("n/0").observed, SizeIs(0));
+}
+
+// A device of 16 sequences with 4096 pages in each of two groups.
+class LargeDevice {
+ public:
+  static constexpr uint32_t kPages = 4'096;
+  static constexpr uint32_t kSequences = 16;
+  static constexpr uint32_t kGroups = 2;
+  static constexpr uint32_t kHandles = kPages * kSequences * kGroups;
+
+  LargeDevice(const char* policy, Mode mode) {
+    const int64_t before = live_bytes;
+    DeviceConfig config =
+        SmallDevice(kGroups, kPages * kSequences, kHandles / 2);
+    scheduler_ = std::make_unique<DeviceScheduler>(
+        config, InForce(policy, mode), 8, &clock_);
+    v1::Inventory inventory;
+    for (uint32_t s = 0; s < kSequences; ++s) {
+      for (uint32_t g = 0; g < kGroups; ++g) {
+        // Every other page apart, as a paged allocator would have it.
+        const uint32_t first = (s * kGroups + g) * kPages;
+        for (uint32_t p = 0; p + 1 < kPages; p += 2) {
+          AddRange(s, g, p, first + p + 1, 1,
+                   p < kPages / 2 ? Tier::kHbm : Tier::kDram,
+                   inventory.mutable_blocks());
+          AddRange(s, g, p + 1, first + p, 1, Tier::kDram,
+                   inventory.mutable_blocks());
+        }
+      }
+    }
+    EXPECT_THAT(scheduler_->AddInventory(inventory), IsOk());
+    scheduler_->FinishInventory(StepIndex(0));
+    inventory.Clear();
+    before_ = before;
+  }
+
+  v1::Step NextStep() {
+    v1::Step step;
+    step.set_step(step_++);
+    for (uint32_t g = 0; g < kGroups; ++g) {
+      std::vector<BlockId> reads;
+      for (uint32_t s = 0; s < kSequences; ++s) {
+        const uint32_t first = (s * kGroups + g) * kPages;
+        for (uint32_t p = rng_() % 8; p < kPages; p += 1 + rng_() % 16) {
+          reads.emplace_back(first + p);
+        }
+      }
+      ReadSet set;
+      set.group = GroupId(g);
+      set.reads = reads;
+      EncodeReads(set, step.add_reads());
+    }
+    for (uint32_t s = 0; s < kSequences; ++s) {
+      step.add_sequences()->set_sequence(s);
+      step.mutable_sequences()->rbegin()->set_new_tokens(1);
+    }
+    return step;
+  }
+  void Run(const v1::Step& step) {
+    ASSERT_THAT(scheduler_->ApplyStep(step), IsOk());
+    if (!scheduler_->plans_wanted()) return;
+    ASSERT_THAT(scheduler_->MakePlan(&plan_), IsOk());
+    scheduler_->OnPlanDeparted();
+  }
+  double bytes_per_handle() const {
+    return static_cast<double>(live_bytes - before_) / kHandles;
+  }
+
+ private:
+  FakeClock clock_;
+  std::unique_ptr<DeviceScheduler> scheduler_;
+  v1::Plan plan_;
+  std::mt19937 rng_{1};
+  int64_t step_ = 0;
+  int64_t before_ = 0;
+};
+
+TEST(DeviceSchedulerTest, NothingIsAllocatedPerBlockOnceWarm) {
+  for (const auto policy : OnlinePolicyNames()) {
+    SCOPED_TRACE(policy);
+    LargeDevice device(std::string(policy).c_str(), Mode::kAct);
+    for (int i = 0; i < 8; ++i) device.Run(device.NextStep());
+    int64_t most = 0;
+    for (int i = 0; i < 8; ++i) {
+      const v1::Step step = device.NextStep();
+      const int64_t before = allocations;
+      device.Run(step);
+      most = std::max(most, allocations - before);
+    }
+    // About 15,000 blocks are read. What is left: lists that a policy makes
+    // for itself, growing.
+    EXPECT_LT(most, 64);
+  }
+}
+
+TEST(DeviceSchedulerTest, ABlockCostsAtMost64Bytes) {
+  for (const auto policy : OnlinePolicyNames()) {
+    SCOPED_TRACE(policy);
+    LargeDevice device(std::string(policy).c_str(), Mode::kAct);
+    for (int i = 0; i < 8; ++i) device.Run(device.NextStep());
+    EXPECT_LE(device.bytes_per_handle(), 64);
+  }
+}
+
+TEST(DeviceSchedulerTest, ObserveModeCostsAtMostTwiceThat) {
+  for (const auto policy : OnlinePolicyNames()) {
+    SCOPED_TRACE(policy);
+    LargeDevice device(std::string(policy).c_str(), Mode::kObserve);
+    for (int i = 0; i < 4; ++i) device.Run(device.NextStep());
+    EXPECT_LE(device.bytes_per_handle(), 128);
+  }
+}
+
+}  // namespace
+}  // namespace kvplace

@@ -1,0 +1,217 @@
+// The small parts: options, window, overload guard, plan ledger, sweeper.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+#include "server/service/overload_guard.h"
+#include "server/service/plan_ledger.h"
+#include "server/service/service_options.h"
+#include "server/service/status_bridge.h"
+#include "server/service/step_window.h"
+#include "server/service/sweeper_thread.h"
+#include "tests/testing/small_device.h"
+#include "tests/testing/status_matchers.h"
+
+namespace kvplace {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+TEST(ServiceOptionsTest, DefaultsAreValid) {
+  EXPECT_THAT(Validate(ServiceOptions()), IsOk());
+}
+
+TEST(ServiceOptionsTest, EachBadFieldIsNamed) {
+  struct Case {
+    const char* field;
+    std::function<void(ServiceOptions*)> change;
+  };
+  const std::vector<Case> cases = {
+      {"max_message_bytes", [](auto* o) { o->max_message_bytes = 1023; }},
+      {"max_message_bytes",
+       [](auto* o) { o->max_message_bytes = UINT32_MAX; }},
+      {"max_sessions", [](auto* o) { o->max_sessions = 0; }},
+      {"max_blocks_per_session",
+       [](auto* o) { o->max_blocks_per_session = 0; }},
+      {"max_blocks_per_session",
+       [](auto* o) { o->max_blocks_per_session = UINT32_MAX; }},
+      {"max_blocks_total",
+       [](auto* o) { o->max_blocks_total = o->max_blocks_per_session - 1; }},
+      {"plan_lifetime_steps", [](auto* o) { o->plan_lifetime_steps = 0; }},
+      {"heartbeat_timeout",
+       [](auto* o) { o->heartbeat_timeout = absl::Milliseconds(9); }},
+      {"heartbeat_timeout",
+       [](auto* o) { o->heartbeat_timeout = absl::InfiniteDuration(); }},
+      {"drain_deadline",
+       [](auto* o) { o->drain_deadline = -absl::Seconds(1); }},
+      {"sample_every", [](auto* o) { o->sample_every = 0; }},
+      {"sample_every", [](auto* o) { o->sample_every = 65; }},
+      {"max_sample_every", [](auto* o) { o->max_sample_every = 2000; }},
+      {"max_consecutive_resyncs",
+       [](auto* o) { o->max_consecutive_resyncs = 0; }},
+      {"overload_lag", [](auto* o) { o->overload_lag = absl::Hours(1); }},
+      {"overload_recovery_steps",
+       [](auto* o) { o->overload_recovery_steps = 0; }},
+      {"policy", [](auto* o) { o->defaults.policy = "nope"; }},
+      {"decay", [](auto* o) { o->defaults.parameters["decay"] = 7; }},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.field);
+    ServiceOptions options;
+    c.change(&options);
+    EXPECT_THAT(Validate(options),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         AllOf(HasSubstr(c.field), HasSubstr("expected"))));
+  }
+}
+
+TEST(ServiceOptionsTest, ModesHaveNames) {
+  for (const Mode mode : {Mode::kAct, Mode::kAdvise, Mode::kObserve}) {
+    auto parsed = ParseMode(Name(mode));
+    ASSERT_THAT(parsed, IsOk());
+    EXPECT_EQ(*parsed, mode);
+  }
+  EXPECT_THAT(ParseMode("watch"),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("act, advise, observe")));
+}
+
+StepAccount Step(double seconds, double roofline, int64_t hbm, int64_t dram,
+                 int64_t promoted) {
+  StepAccount step;
+  step.seconds = Seconds(seconds);
+  step.roofline = Seconds(roofline);
+  step.traffic.hbm_reads = Bytes(hbm);
+  step.traffic.dram_reads = Bytes(dram);
+  step.traffic.promoted = Bytes(promoted);
+  return step;
+}
+
+TEST(StepWindowTest, IsEmptyAtFirst) {
+  const StepWindow window;
+  EXPECT_EQ(window.roofline_ratio(), 0);
+  EXPECT_EQ(window.miss_share(), 0);
+  EXPECT_EQ(window.read_bytes_per_second(), 0);
+}
+
+TEST(StepWindowTest, MeansAreOfRecentSteps) {
+  StepWindow window;
+  for (int i = 0; i < 1000; ++i) {
+    window.Add(Step(2, 1, 300, 100, 50), 1, std::nullopt);
+  }
+  EXPECT_NEAR(window.roofline_ratio(), 0.5, 1e-12);
+  EXPECT_NEAR(window.miss_share(), 0.25, 1e-12);
+  EXPECT_NEAR(window.read_bytes_per_second(), 200, 1e-9);
+  EXPECT_NEAR(window.moved_bytes_per_second(), 25, 1e-9);
+  EXPECT_NEAR(window.read_bytes_per_step(), 400, 1e-9);
+  EXPECT_EQ(window.totals().steps, 1000u);
+  EXPECT_EQ(window.totals().seconds, 2000);
+  EXPECT_EQ(window.totals().dram_read_bytes, 100'000u);
+  // 64 steps later the past counts 1/e.
+  for (int i = 0; i < 64; ++i) {
+    window.Add(Step(2, 2, 400, 0, 0), 1, std::nullopt);
+  }
+  EXPECT_NEAR(window.miss_share(), 0.25 * 0.365, 0.001);
+}
+
+TEST(StepWindowTest, ASampledStepWeighsWhatItStandsFor) {
+  StepWindow one;
+  StepWindow many;
+  one.Add(Step(1, 1, 100, 0, 0), 1, std::nullopt);
+  many.Add(Step(1, 1, 100, 0, 0), 1, std::nullopt);
+  one.Add(Step(2, 1, 0, 100, 0), 8, std::nullopt);
+  for (int i = 0; i < 8; ++i) many.Add(Step(2, 1, 0, 100, 0), 1, std::nullopt);
+  EXPECT_NEAR(one.miss_share(), many.miss_share(), 1e-12);
+  EXPECT_NEAR(one.roofline_ratio(), many.roofline_ratio(), 1e-12);
+  EXPECT_EQ(one.totals().steps, 2u);
+}
+
+TEST(StepWindowTest, TheWorkersClockIsBelievedForBandwidth) {
+  StepWindow window;
+  window.Add(Step(1, 1, 100, 0, 0), 1, StepMeasurement{Seconds(4)});
+  EXPECT_DOUBLE_EQ(window.read_bytes_per_second(), 25);
+  EXPECT_DOUBLE_EQ(window.roofline_ratio(), 1);
+}
+
+TEST(OverloadGuardTest, DoublesUpToItsLimitAndComesBack) {
+  ServiceOptions options;
+  options.max_sample_every = 6;
+  options.overload_recovery_steps = 2;
+  OverloadGuard guard(options);
+  const absl::Duration slow = options.overload_lag * 2;
+  const absl::Duration quick = absl::ZeroDuration();
+  const auto settle = [&] {
+    for (int i = 0; i < 4; ++i) EXPECT_FALSE(guard.OnStep(slow));
+  };
+  EXPECT_FALSE(guard.OnStep(options.overload_lag));
+  EXPECT_EQ(guard.LeftOut(5), 0u);
+  std::vector<uint32_t> seen;
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(guard.OnStep(slow));
+    seen.push_back(guard.sample_every());
+    settle();
+  }
+  EXPECT_THAT(seen, ::testing::ElementsAre(2, 4, 6));
+  EXPECT_FALSE(guard.OnStep(slow));
+  EXPECT_EQ(guard.LeftOut(6), 5u);
+  EXPECT_EQ(guard.LeftOut(1), 0u);
+  EXPECT_FALSE(guard.OnStep(quick));
+  EXPECT_FALSE(guard.OnStep(options.overload_lag / 2));  // neither
+  EXPECT_FALSE(guard.OnStep(quick));
+  EXPECT_TRUE(guard.OnStep(quick));
+  EXPECT_EQ(guard.sample_every(), 3u);
+}
+
+TEST(PlanLedgerTest, ForgetsTheOldestOfTooMany) {
+  Residency residency(4, Bytes(1000));
+  PlanLedger ledger;
+  for (uint64_t id = 1; id <= 100; ++id) {
+    residency.Reserve(Bytes(10));
+    PlannedMoves plan;
+    plan.id = PlanId(id);
+    plan.valid_until = StepIndex(1000);
+    ledger.Depart(plan, &residency);
+  }
+  EXPECT_EQ(residency.in_flight(), Bytes(640));
+  EXPECT_EQ(ledger.Report(PlanId(1), &residency), nullptr);
+  EXPECT_EQ(residency.in_flight(), Bytes(640));
+  const PlannedMoves* plan = ledger.Report(PlanId(98), &residency);
+  ASSERT_NE(plan, nullptr);
+  EXPECT_EQ(residency.in_flight(), Bytes(20));
+  ledger.Expire(StepIndex(999), &residency);
+  EXPECT_EQ(residency.in_flight(), Bytes(20));
+  ledger.Expire(StepIndex(1000), &residency);
+  EXPECT_EQ(residency.in_flight(), Bytes(0));
+}
+
+TEST(StatusBridgeTest, CodesAndWordsComeThrough) {
+  EXPECT_TRUE(ToGrpc(absl::OkStatus()).ok());
+  const grpc::Status status =
+      ToGrpc(absl::FailedPreconditionError("field is 1"));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(status.error_message(), "field is 1");
+  const std::string endless(100'000, 'x');
+  EXPECT_EQ(ToGrpc(absl::InternalError(endless)).error_message().size(), 1024u);
+}
+
+TEST(SweeperThreadTest, RunsUntilItIsDestroyed) {
+  absl::Notification ran_twice;
+  int runs = 0;
+  {
+    SweeperThread sweeper(absl::Milliseconds(1), [&] {
+      if (++runs == 2) ran_twice.Notify();
+    });
+    ran_twice.WaitForNotification();
+  }
+  const int after = runs;
+  EXPECT_GE(after, 2);
+  EXPECT_EQ(runs, after);
+}
+
+}  // namespace
+}  // namespace kvplace
