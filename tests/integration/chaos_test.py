@@ -154,7 +154,7 @@ class Chaos(unittest.TestCase):
             self.expect_same_picture(system, "node-a", 0, name)
             report = self.end(system, worker, name)
             self.assertEqual(report["session"]["drains"], 1)
-            self.assertGreater(report["session"]["fallback_steps"], 0)
+            self.assertGreater(report["session"]["offline_steps"], 0)
 
     def test_drain_to_another_server(self):
         with System() as old, System() as new:

@@ -99,9 +99,11 @@ TEST_P(ParityTest, LiveEqualsSimulated) {
   for (uint32_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     RandomWorkloadOptions shape;
-    shape.dense = seed % 4 == 0;
+    shape.read_share = seed % 4 == 0 ? 1.0 : 0.5;
     shape.groups = 1 + seed % 3;
-    const Workload workload = RandomWorkload(seed, shape);
+    shape.free_share = 0;  // the worker here frees whole sequences
+    std::mt19937_64 random(seed);
+    const Workload workload = RandomWorkload(shape, random);
     const DeviceConfig config = Config(workload, seed);
     const Recorded expected = Simulate(workload, config);
 
@@ -144,7 +146,10 @@ TEST_P(ParityTest, LiveEqualsSimulated) {
 TEST_P(ParityTest, ObserveModeComputesTheSimulation) {
   for (uint32_t seed = 21; seed <= 24; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
-    const Workload workload = RandomWorkload(seed);
+    std::mt19937_64 random(seed);
+    RandomWorkloadOptions shape;
+    shape.free_share = 0;
+    const Workload workload = RandomWorkload(shape, random);
     const DeviceConfig config = Config(workload, seed);
     const Recorded expected = Simulate(workload, config);
 
