@@ -15,6 +15,7 @@ find_package(Threads REQUIRED)
 if(NOT KVPLACE_CORE_ONLY)
   find_package(Protobuf MODULE REQUIRED)       # protobuf::libprotobuf
   find_package(gRPC CONFIG REQUIRED)           # gRPC::grpc++, gRPC::grpc++_reflection
+  find_package(OpenSSL REQUIRED)               # OpenSSL::Crypto
   find_package(prometheus-cpp CONFIG REQUIRED) # prometheus-cpp::pull
   find_package(CLI11 CONFIG REQUIRED)          # CLI11::CLI11
   find_package(yaml-cpp CONFIG REQUIRED)       # yaml-cpp

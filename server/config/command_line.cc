@@ -164,6 +164,21 @@ absl::Status UnknownArgument(const std::string& argument) {
       absl::StrCat("no flag \"", name, "\", ", Suggestion(name.substr(2))));
 }
 
+// In the order in which CLI11 wants them, last first. It takes "--name=" for a
+// flag without a value, but "--name" and "" for an empty one.
+std::vector<std::string> ForCli11(const std::vector<std::string>& arguments) {
+  std::vector<std::string> reversed;
+  for (auto it = arguments.rbegin(); it != arguments.rend(); ++it) {
+    if (absl::StartsWith(*it, "--") && absl::EndsWith(*it, "=")) {
+      reversed.emplace_back();
+      reversed.push_back(it->substr(0, it->size() - 1));
+    } else {
+      reversed.push_back(*it);
+    }
+  }
+  return reversed;
+}
+
 Invocation::Action ActionOf(const Found& found) {
   if (found.help) return Invocation::Action::kHelp;
   if (found.version) return Invocation::Action::kShowVersion;
@@ -179,8 +194,7 @@ absl::StatusOr<Invocation> ParseCommandLine(
   Found found;
   const std::unique_ptr<CLI::App> app = MakeApp(&found);
   try {
-    // CLI11 takes them off the end.
-    app->parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    app->parse(ForCli11(arguments));
   } catch (const CLI::ParseError& error) {
     return absl::InvalidArgumentError(error.what());
   }

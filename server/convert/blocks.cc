@@ -79,9 +79,9 @@ absl::StatusOr<BlockRange> BlockRangeFromProto(const v1::BlockRange& range,
   }
   auto tier = TierFromProto(range.tier());
   if (!tier.ok()) return tier.status();
-  return BlockRange{SequenceId(range.sequence()), GroupId(range.group()),
-                    range.first_page(),           BlockId(range.first_handle()),
-                    range.count(),                *tier};
+  return BlockRange{
+      SequenceId(range.sequence()),  GroupId(range.group()), range.first_page(),
+      BlockId(range.first_handle()), range.count(),          *tier};
 }
 
 void BlockRangeToProto(const BlockRange& range, v1::BlockRange* out) {

@@ -56,7 +56,8 @@ absl::Status GetBandwidth(absl::string_view field, double value,
 
 absl::Status GetTiers(const v1::Hello& hello, WorkerHello* out) {
   if (!hello.has_hbm()) return Bad("hbm is missing, expected the device's HBM");
-  if (!hello.has_dram()) return Bad("dram is missing, expected the node's DRAM");
+  if (!hello.has_dram())
+    return Bad("dram is missing, expected the node's DRAM");
   const v1::HbmTier& hbm = hello.hbm();
   const v1::DramTier& dram = hello.dram();
   MachineProfile& profile = out->device.profile;
@@ -110,9 +111,9 @@ absl::Status GetIdentity(const v1::Hello& hello, WorkerHello* out) {
   if (hello.incarnation() == 0) {
     return Bad("incarnation is 0, expected the session's start in ns, > 0");
   }
-  for (absl::Status s : {CheckLabel("model", hello.model()),
-                         CheckLabel("tenant", hello.tenant()),
-                         CheckLabel("pod", hello.pod())}) {
+  for (absl::Status s :
+       {CheckLabel("model", hello.model()),
+        CheckLabel("tenant", hello.tenant()), CheckLabel("pod", hello.pod())}) {
     if (!s.ok()) return s;
   }
   if (hello.next_step() < 0 || hello.next_step() > kMaxNextStep) {
@@ -147,7 +148,8 @@ absl::Status CheckNodeId(absl::string_view field, absl::string_view node_id) {
 }
 
 absl::Status CheckProtocolVersion(const v1::Hello& hello) {
-  if (hello.protocol_version() == kSessionProtocolVersion) return absl::OkStatus();
+  if (hello.protocol_version() == kSessionProtocolVersion)
+    return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("hello.protocol_version is ", hello.protocol_version(),
                    ", this server speaks ", kSessionProtocolVersion));
@@ -200,7 +202,8 @@ void HelloToProto(const WorkerHello& hello, v1::Hello* out) {
   out->mutable_hbm()->set_bandwidth_bytes_per_second(
       device.profile.hbm.value());
   v1::DramTier* dram = out->mutable_dram();
-  if (hello.dram_capacity) dram->set_capacity_bytes(bytes(*hello.dram_capacity));
+  if (hello.dram_capacity)
+    dram->set_capacity_bytes(bytes(*hello.dram_capacity));
   dram->set_bandwidth_bytes_per_second(device.profile.dram.value());
   dram->set_link_read_bytes_per_second(device.profile.link_read.value());
   dram->set_link_write_bytes_per_second(device.profile.link_write.value());

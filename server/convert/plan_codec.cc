@@ -78,14 +78,13 @@ absl::Status PlanDecoder::DecodeOrder(const v1::Plan& plan,
   }
   out->Reset(groups_);
   for (int g = 0; g < plan.groups_size(); ++g) {
-    if (auto s = DecodeGroup(plan.groups(g),
-                             &out->groups[static_cast<size_t>(g)]);
+    if (auto s =
+            DecodeGroup(plan.groups(g), &out->groups[static_cast<size_t>(g)]);
         !s.ok()) {
       return Within(s, "groups[", g, "].");
     }
   }
-  if (auto s =
-          DecodeList("evict_queue", plan.evict_queue(), &out->evict_queue);
+  if (auto s = DecodeList("evict_queue", plan.evict_queue(), &out->evict_queue);
       !s.ok()) {
     return s;
   }

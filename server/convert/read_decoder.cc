@@ -34,8 +34,8 @@ absl::Status ReadDecoder::Decode(const v1::GroupReads& reads,
   }
   const std::string& masses = reads.masses();
   if (!masses.empty() && masses.size() != reads_.size() + near_misses_.size()) {
-    return Bad("masses has ", masses.size(), " bytes, expected ",
-               reads_.size(), " for the reads and ", near_misses_.size(),
+    return Bad("masses has ", masses.size(), " bytes, expected ", reads_.size(),
+               " for the reads and ", near_misses_.size(),
                " for the near misses, or none");
   }
   masses_.assign(masses.begin(), masses.end());
@@ -62,10 +62,10 @@ absl::Status ReadDecoder::List(const v1::GroupReads& reads,
       return Within(DecodeAscending(reads.handles(), handles_, &reads_),
                     "handles: ");
     case v1::GroupReads::kBitmap:
-      return Within(DecodeBitmap(reads.bitmap().bits(),
-                                 reads.bitmap().first_handle(), handles_,
-                                 &reads_),
-                    "bitmap.bits: ");
+      return Within(
+          DecodeBitmap(reads.bitmap().bits(), reads.bitmap().first_handle(),
+                       handles_, &reads_),
+          "bitmap.bits: ");
     case v1::GroupReads::kAll:
       return ListAll(reads.all(), GroupId(reads.group()), blocks);
     case v1::GroupReads::READS_NOT_SET:
@@ -87,8 +87,8 @@ absl::Status ReadDecoder::ListAll(const v1::SequenceList& all, GroupId group,
   for (const uint64_t sequence : all.sequences()) {
     const uint32_t slot = blocks.Slot(SequenceId(sequence));
     if (slot == BlockTable::kNoSlot) {
-      return absl::NotFoundError(absl::StrCat(
-          "all.sequences has ", sequence, ", which has no live block"));
+      return absl::NotFoundError(absl::StrCat("all.sequences has ", sequence,
+                                              ", which has no live block"));
     }
     for (BlockId b = blocks.oldest(slot, group); b != kNoBlock;
          b = blocks.newer(b)) {
@@ -108,9 +108,8 @@ absl::Status ReadDecoder::CheckNearMisses(GroupId group,
                  " was read, expected blocks that were not");
     }
     if (!blocks.alive_in(block, group)) {
-      return absl::NotFoundError(absl::StrCat("near_misses: handle ",
-                                              block.value(),
-                                              " is not live in the group"));
+      return absl::NotFoundError(absl::StrCat(
+          "near_misses: handle ", block.value(), " is not live in the group"));
     }
   }
   return absl::OkStatus();

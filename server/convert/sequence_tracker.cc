@@ -123,8 +123,7 @@ void SequenceTracker::Spread(GroupId group, const Progress& progress,
   }
   if (begin < 0 || begin >= last_end) begin = last_begin;
   const Token end = std::min(begin + count, last_end);
-  for (BlockId block = newest; block != kNoBlock;
-       block = blocks.older(block)) {
+  for (BlockId block = newest; block != kNoBlock; block = blocks.older(block)) {
     const Token page = blocks.page(block);
     if (page < begin / each) break;
     const Token from = std::max(begin, page * each);

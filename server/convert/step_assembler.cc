@@ -15,8 +15,8 @@ absl::Status Bad(const Words&... words) {
   return absl::InvalidArgumentError(absl::StrCat(words...));
 }
 
-// Sorts items into groups, keeping their order within a group: begin[g + 1] ends
-// up as the end of group g.
+// Sorts items into groups, keeping their order within a group: begin[g + 1]
+// ends up as the end of group g.
 template <typename Item, typename GroupOf>
 void Bucket(const std::vector<Item>& items, uint32_t groups, GroupOf group_of,
             std::vector<size_t>* begin, std::vector<Item>* out) {
@@ -100,10 +100,10 @@ absl::Status StepAssembler::GetMeasured() {
                hbm ? measured.hbm_read_bytes() : measured.dram_read_bytes(),
                ", expected at most ", most);
   }
-  measured_ = StepMeasurement{
-      Seconds(static_cast<double>(measured.step_ns()) * 1e-9),
-      Bytes(static_cast<int64_t>(measured.hbm_read_bytes())),
-      Bytes(static_cast<int64_t>(measured.dram_read_bytes()))};
+  measured_ =
+      StepMeasurement{Seconds(static_cast<double>(measured.step_ns()) * 1e-9),
+                      Bytes(static_cast<int64_t>(measured.hbm_read_bytes())),
+                      Bytes(static_cast<int64_t>(measured.dram_read_bytes()))};
   return absl::OkStatus();
 }
 
@@ -153,16 +153,15 @@ absl::Status StepAssembler::GetFreed(const BlockTable& blocks) {
     // Before they are written out: overlapping ranges could name any number.
     total += range->count;
     if (total > handles_) {
-      return Bad("step.freed names ", total,
-                 " handles up to entry ", i, ", expected each once and at most ",
-                 handles_);
+      return Bad("step.freed names ", total, " handles up to entry ", i,
+                 ", expected each once and at most ", handles_);
     }
     for (uint32_t k = 0; k < range->count; ++k) {
       const BlockId block(range->first.value() + k);
       const uint32_t group = GroupOfFreed(block, blocks);
       if (group == kNoGroup) {
-        return absl::NotFoundError(absl::StrCat(
-            "step.freed[", i, "]: handle ", block.value(), " is not live"));
+        return absl::NotFoundError(absl::StrCat("step.freed[", i, "]: handle ",
+                                                block.value(), " is not live"));
       }
       freed_as_sent_.push_back(block);
       freed_groups_.push_back(group);

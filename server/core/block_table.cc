@@ -85,9 +85,8 @@ absl::Status BlockTable::CheckAdd(const BlockRange& range) const {
         absl::StrCat("first_page is ", range.first_page, ", too large"));
   }
   if (range.tier != Tier::kHbm && range.tier != Tier::kDram) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("tier is ", static_cast<int>(range.tier),
-                     ", expected HBM or DRAM"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "tier is ", static_cast<int>(range.tier), ", expected HBM or DRAM"));
   }
   const uint32_t first = range.first.value();
   for (uint32_t i = 0; i < range.count; ++i) {
@@ -104,10 +103,10 @@ absl::Status BlockTable::CheckAdd(const BlockRange& range) const {
   }
   if (uint64_t{groups_} * (slots_.size() + 1) > group_.size() + kSpareLists &&
       !Contains(range.sequence)) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "sequence ", range.sequence.value(), " is one more than the ",
-        slots_.size(), " that ", groups_, " groups with ", group_.size(),
-        " handles may have"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("sequence ", range.sequence.value(),
+                     " is one more than the ", slots_.size(), " that ", groups_,
+                     " groups with ", group_.size(), " handles may have"));
   }
   return absl::OkStatus();
 }

@@ -2,11 +2,11 @@
 //
 // Arrays indexed by handle, nothing hashed per block: a handle's group, page
 // and sequence, and its neighbours in a doubly linked list of the blocks of its
-// (sequence, group), so that "all blocks of this sequence" and its end cost what
-// the sequence holds and no more, and a block that ends costs O(1) wherever it
-// is. (Runs of consecutive handles were rejected: a paged allocator hands out
-// handles in any order, so runs are as many as blocks, and cutting one out is
-// a search.)
+// (sequence, group), so that "all blocks of this sequence" and its end cost
+// what the sequence holds and no more, and a block that ends costs O(1)
+// wherever it is. (Runs of consecutive handles were rejected: a paged allocator
+// hands out handles in any order, so runs are as many as blocks, and cutting
+// one out is a search.)
 //
 // Thread-safety: one thread at a time. Memory: 18 bytes per handle, plus 8 per
 // (live sequence, group), of which there are at most as many as handles (and

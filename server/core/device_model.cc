@@ -155,9 +155,8 @@ absl::Status DeviceModel::CheckAlive(BlockId block) const {
 absl::Status DeviceModel::CheckAliveIn(BlockId block, GroupId group) const {
   if (block.value() >= blocks_.handles()) return CheckAlive(block);
   if (!blocks_.alive_in(block, group)) {
-    return absl::NotFoundError(absl::StrCat("handle ", block.value(),
-                                            " is not live in group ",
-                                            group.value()));
+    return absl::NotFoundError(absl::StrCat(
+        "handle ", block.value(), " is not live in group ", group.value()));
   }
   return absl::OkStatus();
 }

@@ -36,7 +36,7 @@ class WithoutReflection final : public grpc::ServerBuilderOption {
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>*
                          plugins) override {
     std::erase_if(*plugins, [](const auto& plugin) {
-      return plugin->name() == "proto_reflection";
+      return plugin->name() == "proto_server_reflection";
     });
   }
 };

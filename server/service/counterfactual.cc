@@ -82,9 +82,10 @@ void Counterfactual::Keep(const PhaseUpdate& phase,
                                BlockId(range.first.value() + i), 1});
     }
   }
-  std::sort(
-      input_.births.begin(), input_.births.end(),
-      [](const BlockRange& a, const BlockRange& b) { return a.first < b.first; });
+  std::sort(input_.births.begin(), input_.births.end(),
+            [](const BlockRange& a, const BlockRange& b) {
+              return a.first < b.first;
+            });
   ListIds(births, &input_.birth_ids);
   input_.reads.assign(phase.reads.begin(), phase.reads.end());
   input_.kv_writes.assign(phase.kv_writes.begin(), phase.kv_writes.end());

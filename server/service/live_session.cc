@@ -142,8 +142,8 @@ LiveSession::Outcome LiveSession::Dispatch(const v1::ConnectRequest& message,
 }
 
 // What follows a gap can be the rest of an inventory of which a part is lost,
-// and nothing in a chunk tells it from a whole one. So chunks are passed over up
-// to a last one where that is possible.
+// and nothing in a chunk tells it from a whole one. So chunks are passed over
+// up to a last one where that is possible.
 LiveSession::Outcome LiveSession::OnGap(const v1::ConnectRequest& message) {
   const uint64_t expected = next_sequence_;
   next_sequence_ = message.sequence_number() + 1;
@@ -327,8 +327,8 @@ std::optional<Remains> LiveSession::SweepLocked(absl::Duration now) {
       absl::FailedPreconditionError(absl::StrCat(
           "heartbeat lapsed: nothing heard for ",
           absl::FormatDuration(now - last_heard_),
-          ", expected a message at least every ",
-          absl::FormatDuration(timeout), " (heartbeat_timeout_ms)")),
+          ", expected a message at least every ", absl::FormatDuration(timeout),
+          " (heartbeat_timeout_ms)")),
       RejectReason::kHeartbeatLapsed);
 }
 

@@ -148,8 +148,7 @@ class LiveSession {
   Outcome OnMoveReport(const v1::MoveReport& report)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
   // A step or report that cannot be applied now.
-  Outcome OnUntimely(const char* body)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
+  Outcome OnUntimely(const char* body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
   // The worker is at this step, whether or not it was applied.
   void NoteStep(const v1::Step& step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
 

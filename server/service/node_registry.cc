@@ -16,8 +16,8 @@ absl::Status CheckMayOpen(const Node& node, const WorkerHello& hello,
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(node.mu) {
   if (node.draining) {
     *reason = RejectReason::kDraining;
-    return absl::FailedPreconditionError(absl::StrCat(
-        "hello.node_id is ", node.id, ", which is being drained"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("hello.node_id is ", node.id, ", which is being drained"));
   }
   const auto holder = node.devices.find(hello.device_index);
   if (holder == node.devices.end()) return absl::OkStatus();
@@ -71,8 +71,8 @@ absl::StatusOr<std::shared_ptr<LiveSession>> NodeRegistry::Open(
   const uint64_t handles = checked->device.handles();
   *reason = RejectReason::kLimit;
   if (auto s = TakeRoom(handles); !s.ok()) return s;
-  auto opened = OpenOnNode(*std::move(checked), peer, std::move(stream),
-                           arrived, reason);
+  auto opened =
+      OpenOnNode(*std::move(checked), peer, std::move(stream), arrived, reason);
   if (!opened.ok()) {
     ReturnRoom(handles);
     return opened.status();
@@ -206,8 +206,8 @@ void NodeRegistry::Bury(Remains remains) {
   const absl::Status& status = remains.status;
   Log(status.ok() ? LogLevel::kInfo : LogLevel::kWarning,
       absl::StrCat(remains.key.node_id, "/", remains.key.device_index,
-                   " epoch ", remains.key.epoch, ": closed: ",
-                   status.ok() ? "OK" : status.ToString()));
+                   " epoch ", remains.key.epoch,
+                   ": closed: ", status.ok() ? "OK" : status.ToString()));
   RemoveIfUnused(remains.node);
 }
 

@@ -1,8 +1,8 @@
 // Where sessions' messages go to be recorded.
 //
 // The service calls it from the thread that has just processed the message, in
-// the order of the stream, without a lock. Thread-safety: any thread, but one at
-// a time per session.
+// the order of the stream, without a lock. Thread-safety: any thread, but one
+// at a time per session.
 #ifndef KVPLACE_SERVER_SERVICE_RECORDER_SINK_H_
 #define KVPLACE_SERVER_SERVICE_RECORDER_SINK_H_
 

@@ -66,10 +66,9 @@ absl::StatusOr<std::vector<v1::SequenceStatus>> NodeRegistry::Sequences(
   absl::MutexLock lock(&node.mu);
   const auto session = node.devices.find(device_index);
   if (session == node.devices.end()) {
-    return absl::NotFoundError(
-        absl::StrCat("device_index is ", device_index,
-                     ", expected a device of ", node.id,
-                     " with a live session"));
+    return absl::NotFoundError(absl::StrCat("device_index is ", device_index,
+                                            ", expected a device of ", node.id,
+                                            " with a live session"));
   }
   return ReportSequences(*session->second);
 }
@@ -141,11 +140,10 @@ absl::StatusOr<v1::SetPolicyResponse> NodeRegistry::SetPolicy(
   }
   if (node != nullptr) RemoveIfUnused(node);
   if (response.ok() && !request.dry_run()) {
-    Log(LogLevel::kInfo,
-        absl::StrCat(node == nullptr ? "default" : node->id, ": policy ",
-                     response->after().policy(), ", version ",
-                     response->version(), ", ", response->sessions(),
-                     " sessions"));
+    Log(LogLevel::kInfo, absl::StrCat(node == nullptr ? "default" : node->id,
+                                      ": policy ", response->after().policy(),
+                                      ", version ", response->version(), ", ",
+                                      response->sessions(), " sessions"));
   }
   return response;
 }
@@ -155,8 +153,8 @@ absl::StatusOr<v1::SetPolicyResponse> NodeRegistry::SetPolicyOn(
   if (node != nullptr) {
     absl::MutexLock lock(&node->mu);
     if (node->removed) {
-      return absl::NotFoundError(absl::StrCat(
-          "node_id is \"", node->id, "\", which has just gone"));
+      return absl::NotFoundError(
+          absl::StrCat("node_id is \"", node->id, "\", which has just gone"));
     }
   }
   const auto before = InForce(node);

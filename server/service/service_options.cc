@@ -8,17 +8,16 @@ namespace {
 absl::Status CheckCount(absl::string_view field, uint64_t value, uint64_t least,
                         uint64_t most) {
   if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      field, " is ", value, ", expected ", least, "..", most));
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " is ", value, ", expected ", least, "..", most));
 }
 
 absl::Status CheckDuration(absl::string_view field, absl::Duration value,
                            absl::Duration least, absl::Duration most) {
   if (value >= least && value <= most) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(field, " is ", absl::FormatDuration(value), ", expected ",
-                   absl::FormatDuration(least), "..",
-                   absl::FormatDuration(most)));
+  return absl::InvalidArgumentError(absl::StrCat(
+      field, " is ", absl::FormatDuration(value), ", expected ",
+      absl::FormatDuration(least), "..", absl::FormatDuration(most)));
 }
 
 }  // namespace

@@ -25,20 +25,30 @@ std::shared_ptr<LiveSession> Session::live() const {
 Session::Outcome Session::OnMessage(const v1::ConnectRequest& message,
                                     absl::Duration arrived) {
   if (end()) return Outcome::kEnded;
-  const uint32_t most = registry_->options().max_message_bytes;
-  if (const size_t size = message.ByteSizeLong(); size > most) {
-    return Refuse(absl::ResourceExhaustedError(absl::StrCat(
-                      "message ", message.sequence_number(), " has ", size,
-                      " bytes, expected at most ", most,
-                      " (max_message_bytes)")),
-                  RejectReason::kTooLarge);
-  }
   const std::shared_ptr<LiveSession> session = live();
   if (session == nullptr) return OnHello(message, arrived);
   std::optional<Remains> remains;
   const Outcome outcome = session->OnMessage(message, arrived, &remains);
   if (remains) registry_->Bury(*std::move(remains));
   return outcome;
+}
+
+Session::Outcome Session::OnTooLarge(size_t bytes) {
+  if (end()) return Outcome::kEnded;
+  return Refuse(
+      absl::ResourceExhaustedError(absl::StrCat(
+          "message has ", bytes, " bytes, expected at most ",
+          registry_->options().max_message_bytes, " (max_message_bytes)")),
+      RejectReason::kTooLarge);
+}
+
+Session::Outcome Session::OnUnreadable(size_t bytes) {
+  if (end()) return Outcome::kEnded;
+  return Refuse(
+      absl::InvalidArgumentError(absl::StrCat(
+          "message of ", bytes,
+          " bytes is not a ConnectRequest, expected protobuf's wire format")),
+      RejectReason::kMalformed);
 }
 
 Session::Outcome Session::OnHello(const v1::ConnectRequest& message,

@@ -66,6 +66,11 @@ class Session {
   // After the end it does nothing.
   Outcome OnMessage(const v1::ConnectRequest& message, absl::Duration arrived);
 
+  // A message over ServiceOptions::max_message_bytes, or bytes that are no
+  // message: the stream ends. Neither is looked into.
+  Outcome OnTooLarge(size_t bytes);
+  Outcome OnUnreadable(size_t bytes);
+
   // The stream is over: the worker has closed it, or it broke. The device is
   // free again. Does nothing after the end.
   void Close();

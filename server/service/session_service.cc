@@ -14,10 +14,10 @@ SessionService::SessionService(NodeRegistry* registry, RecorderSink* recorder)
 
 SessionService::~SessionService() = default;
 
-grpc::ServerBidiReactor<v1::ConnectRequest, v1::ConnectResponse>*
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>*
 SessionService::Connect(grpc::CallbackServerContext* context) {
-  const auto stream = std::make_shared<SessionStream>(this, registry_,
-                                                      recorder_, context);
+  const auto stream =
+      std::make_shared<SessionStream>(this, registry_, recorder_, context);
   const uint32_t most = registry_->options().max_sessions;
   bool room;
   {
@@ -32,9 +32,8 @@ SessionService::Connect(grpc::CallbackServerContext* context) {
     stream->Start();
   } else {
     registry_->metrics().OnRejected(RejectReason::kLimit);
-    stream->Refuse(absl::ResourceExhaustedError(
-        absl::StrCat("there are ", most,
-                     " streams, as many as max_sessions allows")));
+    stream->Refuse(absl::ResourceExhaustedError(absl::StrCat(
+        "there are ", most, " streams, as many as max_sessions allows")));
   }
   return stream.get();
 }

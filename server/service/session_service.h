@@ -23,7 +23,9 @@ namespace kvplace {
 
 class SessionStream;
 
-class SessionService final : public v1::SessionService::CallbackService {
+class SessionService final
+    : public v1::SessionService::WithRawCallbackMethod_Connect<
+          v1::SessionService::Service> {
  public:
   // `registry` and `recorder` (which may be null) outlive the service.
   explicit SessionService(NodeRegistry* registry,
@@ -31,7 +33,7 @@ class SessionService final : public v1::SessionService::CallbackService {
   // REQUIRES: the gRPC server was shut down.
   ~SessionService() override;
 
-  grpc::ServerBidiReactor<v1::ConnectRequest, v1::ConnectResponse>* Connect(
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Connect(
       grpc::CallbackServerContext* context) override;
 
   // Ends what timed out: streams that never said Hello, silent sessions,

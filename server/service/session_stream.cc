@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "grpcpp/support/proto_buffer_reader.h"
+#include "grpcpp/support/proto_buffer_writer.h"
 #include "server/service/node_registry.h"
 #include "server/service/session_service.h"
 #include "server/service/status_bridge.h"
@@ -47,11 +49,20 @@ void SessionStream::Refuse(const absl::Status& status) {
   Finish(ToGrpc(status));
 }
 
-void SessionStream::NextRead() {
+Session::Outcome SessionStream::Process(absl::Duration arrived) {
+  const size_t size = received_.Length();
+  request_ = nullptr;
+  if (size > registry_->options().max_message_bytes) {
+    return session_->OnTooLarge(size);
+  }
   arena_->Reset();
   request_ =
       google::protobuf::Arena::CreateMessage<v1::ConnectRequest>(arena_.get());
-  StartRead(request_);
+  grpc::ProtoBufferReader reader(&received_);
+  const bool readable = request_->ParseFromZeroCopyStream(&reader);
+  received_.Clear();
+  if (!readable) return session_->OnUnreadable(size);
+  return session_->OnMessage(*request_, arrived);
 }
 
 void SessionStream::OnReadDone(bool ok) {
@@ -63,7 +74,7 @@ void SessionStream::OnReadDone(bool ok) {
     return;
   }
   const absl::Duration arrived = registry_->clock().Monotonic();
-  const Session::Outcome outcome = session_->OnMessage(*request_, arrived);
+  const Session::Outcome outcome = Process(arrived);
   if (recorder_ != nullptr) Record(outcome);
   Advance();
   if (outcome != Session::Outcome::kEnded) NextRead();
@@ -93,7 +104,12 @@ void SessionStream::Advance() {
   }
   if (session_->TakeOutgoing(&response_)) {
     writing_ = true;
-    StartWrite(&response_);
+    sending_.Clear();
+    bool own_buffer;
+    // Cannot fail: it is our own message, and there is memory or there is none.
+    grpc::GenericSerialize<grpc::ProtoBufferWriter, v1::ConnectResponse>(
+        response_, &sending_, &own_buffer);
+    StartWrite(&sending_);
   } else if (const auto end = session_->end()) {
     finished_ = true;
     Finish(ToGrpc(*end));

@@ -3,6 +3,10 @@
 // Reads are processed inline by the thread that delivers them, and the next one
 // is asked for only then. Writes are started by whoever finds the stream idle:
 // after a message, after a write, or when the session is woken from outside.
+// The stream is one of raw bytes: gRPC, left to parse messages itself, shows
+// one that does not parse as the end of the stream, and takes in one that is
+// too large before anyone can say so by name.
+//
 // The object owns itself until gRPC's OnDone; others hold weak pointers.
 //
 // Lock order: mu_, then the session's locks; Session wakes streams without any
@@ -27,7 +31,7 @@ class NodeRegistry;
 class SessionService;
 
 class SessionStream final
-    : public grpc::ServerBidiReactor<v1::ConnectRequest, v1::ConnectResponse>,
+    : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
       public StreamHandle,
       public std::enable_shared_from_this<SessionStream> {
  public:
@@ -52,7 +56,9 @@ class SessionStream final
   void OnDone() override;
 
  private:
-  void NextRead();
+  void NextRead() { StartRead(&received_); }
+  // Hands the bytes that came to the session.
+  Session::Outcome Process(absl::Duration arrived);
   // Tells the recorder what became of the message.
   void Record(Session::Outcome outcome);
   // Writes what is to be written, or ends the stream if the session has ended;
@@ -70,6 +76,7 @@ class SessionStream final
 
   // Of the thread that reads. The message's memory is the arena's, whose first
   // block is kept from message to message.
+  grpc::ByteBuffer received_;
   std::unique_ptr<char[]> arena_block_;
   std::unique_ptr<google::protobuf::Arena> arena_;
   v1::ConnectRequest* request_ = nullptr;
@@ -77,6 +84,7 @@ class SessionStream final
 
   absl::Mutex mu_;
   v1::ConnectResponse response_ ABSL_GUARDED_BY(mu_);
+  grpc::ByteBuffer sending_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   // When the session's end was first found with a write under way.

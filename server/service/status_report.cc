@@ -201,8 +201,8 @@ void ReportRanks(const Node& node, uint64_t tokens, const std::string& model,
     rank.set_hbm_free_bytes(Count(free));
     const Bytes in_hbm_only =
         device.mode == ResidencyMode::kExclusive ? free : Bytes(0);
-    rank.set_fits(!node.dram_capacity || dram_used + needed <=
-                                             *node.dram_capacity + in_hbm_only);
+    rank.set_fits(!node.dram_capacity ||
+                  dram_used + needed <= *node.dram_capacity + in_hbm_only);
     Predict(scheduler, needed, free, &rank);
   }
 }

@@ -117,6 +117,17 @@ TEST(LoadOptionsTest, FlagOverFileOverDefault) {
   EXPECT_EQ(loaded->sources.at("max-sessions"), "flag");
 }
 
+TEST(LoadOptionsTest, AnEmptyFlagWinsToo) {
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{"--drain-to="}, {"--drain-to", ""}}) {
+    const auto loaded = Load(flags, "drain-to: other:1\n");
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    EXPECT_EQ(loaded->options.drain_to, "");
+  }
+  EXPECT_EQ(Problem({"--max-sessions="}),
+            "--max-sessions is \"\", expected 1..1000000");
+}
+
 TEST(LoadOptionsTest, WhatIsPrintedReadsBack) {
   for (const std::vector<std::string>& flags :
        {std::vector<std::string>{}, OtherFlags()}) {

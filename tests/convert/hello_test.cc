@@ -118,9 +118,7 @@ std::vector<BadField> BadTiers() {
          h->mutable_dram()->set_capacity_bytes(uint64_t{1} << 63);
        }},
       {"fixed_bytes_per_phase", "1152921504606846977",
-       [](auto* h) {
-         h->set_fixed_bytes_per_phase((uint64_t{1} << 60) + 1);
-       }},
+       [](auto* h) { h->set_fixed_bytes_per_phase((uint64_t{1} << 60) + 1); }},
   };
   for (const double value : {0.0, -1.0, kNan, kInfinity, -kInfinity}) {
     cases.push_back({"hbm.bandwidth_bytes_per_second", "", [value](auto* h) {
@@ -132,10 +130,10 @@ std::vector<BadField> BadTiers() {
     cases.push_back({"dram.link_read_bytes_per_second", "", [value](auto* h) {
                        h->mutable_dram()->set_link_read_bytes_per_second(value);
                      }});
-    cases.push_back(
-        {"dram.link_write_bytes_per_second", "", [value](auto* h) {
-           h->mutable_dram()->set_link_write_bytes_per_second(value);
-         }});
+    cases.push_back({"dram.link_write_bytes_per_second", "", [value](auto* h) {
+                       h->mutable_dram()->set_link_write_bytes_per_second(
+                           value);
+                     }});
   }
   return cases;
 }

@@ -68,8 +68,7 @@ TEST(PlanCodecTest, ComesBackAsItWas) {
                 ElementsAreArray(plan.order.evict_queue));
     EXPECT_EQ(back.order.evict_at_least, plan.order.evict_at_least);
     EXPECT_EQ(back.order.evict_reason, plan.order.evict_reason);
-    EXPECT_EQ(back.order.evict_unlisted_first,
-              plan.order.evict_unlisted_first);
+    EXPECT_EQ(back.order.evict_unlisted_first, plan.order.evict_unlisted_first);
     EXPECT_EQ(back.order.max_routed_share, plan.order.max_routed_share);
     for (size_t g = 0; g < 3; ++g) {
       const GroupOrder& a = back.order.groups[g];
@@ -95,7 +94,9 @@ TEST(PlanCodecTest, AClientTakesNoNonsense) {
       {"plan.evict_queue: ",
        [](auto* p) { p->set_evict_queue(Ordered({kHandles})); }},
       {"plan.evict_queue: handle 7 twice",
-       [](auto* p) { p->set_evict_queue(Ordered({7, 3, 7})); }},
+       [](auto* p) {
+         p->set_evict_queue(Ordered({7, 3, 7}));
+       }},
       {"plan.groups[1].promote_if_read: handle 7 twice",
        [](auto* p) {
          p->mutable_groups(1)->set_promote_if_read(Ordered({7, 7}));
@@ -118,9 +119,9 @@ TEST(PlanCodecTest, AClientTakesNoNonsense) {
     v1::Plan wire;
     EncodePlan(RandomPlan(rng), false, &wire);
     c.change(&wire);
-    EXPECT_THAT(decoder.Decode(wire, &out),
-                StatusIs(absl::StatusCode::kInvalidArgument,
-                         HasSubstr(c.words)));
+    EXPECT_THAT(
+        decoder.Decode(wire, &out),
+        StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(c.words)));
     // A refusal leaves nothing behind that spoils the next.
     EncodePlan(RandomPlan(rng), false, &wire);
     EXPECT_THAT(decoder.Decode(wire, &out), IsOk());

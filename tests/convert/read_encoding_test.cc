@@ -34,8 +34,7 @@ BlockTable Table() {
   return table;
 }
 
-std::vector<BlockId> Random(std::mt19937& rng, uint32_t count,
-                            uint32_t range) {
+std::vector<BlockId> Random(std::mt19937& rng, uint32_t count, uint32_t range) {
   std::set<uint32_t> chosen;
   const uint32_t first = static_cast<uint32_t>(rng() % (kHandles - range + 1));
   while (chosen.size() < count) {

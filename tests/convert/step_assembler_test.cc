@@ -35,9 +35,7 @@ class Assembly {
   explicit Assembly(const DeviceConfig& device)
       : table_(device), assembler_(device), groups_(device.group_count()) {}
 
-  void Add(const BlockRange& range) {
-    ASSERT_THAT(table_.Add(range), IsOk());
-  }
+  void Add(const BlockRange& range) { ASSERT_THAT(table_.Add(range), IsOk()); }
   StepAssembler& assembler() { return assembler_; }
   BlockTable& table() { return table_; }
 
@@ -208,84 +206,113 @@ TEST(StepAssemblerTest, TokensGoWhereTheSequenceStands) {
   EXPECT_EQ(assembly.assembler().TokensHeard(SequenceId(9)), 0u);
 }
 
-// The recorder's reader books the same steps; written apart from this.
-TEST(StepAssemblerTest, BooksTokensAsTheTraceReaderDoes) {
-  for (uint32_t seed = 1; seed <= 30; ++seed) {
-    SCOPED_TRACE(absl::StrCat("seed ", seed));
-    std::mt19937 rng(seed);
-    const auto below = [&rng](uint32_t n) {
-      return static_cast<uint32_t>(rng() % n);
-    };
-    constexpr uint32_t kGroups = 2;
-    constexpr uint32_t kHandles = 400;
-    Assembly assembly(SmallDevice(kGroups, kHandles, 6));
+// Random steps, told to the assembler and to the trace's reader alike.
+class TokenRace {
+ public:
+  explicit TokenRace(uint32_t seed)
+      : rng_(seed),
+        assembly_(SmallDevice(kGroups, kHandles, 6)),
+        live_(Limits()) {
+    Begin(1, 1 + Below(4), nullptr);
+    Begin(2, 1 + Below(4), nullptr);
+  }
+
+  void RunStep(int64_t number) {
+    v1::Step step;
+    step.set_step(number);
+    for (uint64_t sequence = 1; sequence <= 4; ++sequence)
+      Grow(sequence, &step);
+    const auto expected = BookedByReader(step);
+    const auto phases = assembly_.Apply(step);
+    for (uint32_t g = 0; g < kGroups; ++g) {
+      EXPECT_EQ(phases[g].tokens, expected[g]) << "step " << number;
+    }
+  }
+
+ private:
+  static constexpr uint32_t kGroups = 2;
+  static constexpr uint32_t kHandles = 400;
+
+  static LiveBlocks::Limits Limits() {
     LiveBlocks::Limits limits;
     limits.groups = kGroups;
     limits.page_tokens = 4;
     limits.handles = kGroups * kHandles;
-    LiveBlocks live(limits);
-    std::map<uint64_t, uint32_t> pages;  // by sequence
-    uint32_t handle = 0;
-    const auto begin = [&](uint64_t sequence, uint32_t count, v1::Step* step) {
-      for (uint32_t g = 0; g < kGroups; ++g) {
-        v1::BlockRange range;
-        BlockRangeToProto({SequenceId(sequence), GroupId(g), pages[sequence],
-                           BlockId(handle), count, Tier::kDram},
-                          &range);
-        handle += count;
-        ASSERT_THAT(live.Allocate(range, step != nullptr), IsOk());
-        if (step == nullptr) {
-          assembly.Add(*BlockRangeFromProto(range, kGroups, limits.handles));
-        } else {
-          *step->add_allocated() = range;
-        }
+    return limits;
+  }
+  uint32_t Below(uint32_t n) { return static_cast<uint32_t>(rng_() % n); }
+
+  // Pages begin, in a step or (null) in the inventory.
+  void Begin(uint64_t sequence, uint32_t count, v1::Step* step) {
+    for (uint32_t g = 0; g < kGroups; ++g) {
+      v1::BlockRange range;
+      BlockRangeToProto({SequenceId(sequence), GroupId(g), pages_[sequence],
+                         BlockId(next_handle_), count, Tier::kDram},
+                        &range);
+      next_handle_ += count;
+      ASSERT_THAT(live_.Allocate(range, step != nullptr), IsOk());
+      if (step == nullptr) {
+        assembly_.Add(*BlockRangeFromProto(range, kGroups, kGroups * kHandles));
+      } else {
+        *step->add_allocated() = range;
       }
-      pages[sequence] += count;
-    };
-    begin(1, 1 + below(4), nullptr);
-    begin(2, 1 + below(4), nullptr);
-    for (int64_t s = 0; s < 40; ++s) {
-      v1::Step step;
-      step.set_step(s);
-      for (uint64_t sequence = 1; sequence <= 4; ++sequence) {
-        if (below(4) == 0 && handle < 700) begin(sequence, 1 + below(3), &step);
-        if (!pages.contains(sequence) || below(3) == 0) continue;
-        v1::SequenceProgress* progress = step.add_sequences();
-        progress->set_sequence(sequence);
-        progress->set_new_tokens(below(9));
-        if (below(10) == 0) {
-          progress->set_ended(true);
-          pages.erase(sequence);
-        }
-      }
-      std::vector<std::vector<TraceKvWrite>> writes(kGroups);
-      for (const v1::SequenceProgress& progress : step.sequences()) {
-        ASSERT_THAT(live.AddTokens(progress, &writes), IsOk());
-      }
-      // By handle, before ends make handles unknown.
-      std::vector<std::map<uint32_t, uint32_t>> expected(kGroups);
-      for (uint32_t h = 0; h < limits.handles; ++h) {
-        const uint32_t index = live.Find(h);
-        if (index == kNoIndex) continue;
-        for (uint32_t g = 0; g < kGroups; ++g) {
-          for (const TraceKvWrite& write : writes[g]) {
-            if (write.block == index) expected[g][h] += write.tokens;
-          }
-        }
-      }
-      std::vector<uint32_t> freed;
-      for (const v1::SequenceProgress& progress : step.sequences()) {
-        if (progress.ended()) {
-          ASSERT_THAT(live.EndSequence(progress.sequence(), &freed), IsOk());
-        }
-      }
-      live.EndStep();
-      const auto phases = assembly.Apply(step);
-      for (uint32_t g = 0; g < kGroups; ++g) {
-        EXPECT_EQ(phases[g].tokens, expected[g]) << "step " << s;
-      }
-      if (::testing::Test::HasFailure()) return;
     }
+    pages_[sequence] += count;
+  }
+
+  void Grow(uint64_t sequence, v1::Step* step) {
+    if (Below(4) == 0 && next_handle_ < 700) {
+      Begin(sequence, 1 + Below(3), step);
+    }
+    if (!pages_.contains(sequence) || Below(3) == 0) return;
+    v1::SequenceProgress* progress = step->add_sequences();
+    progress->set_sequence(sequence);
+    progress->set_new_tokens(Below(9));
+    if (Below(10) > 0) return;
+    progress->set_ended(true);
+    pages_.erase(sequence);
+  }
+
+  // Tokens by group and handle.
+  std::vector<std::map<uint32_t, uint32_t>> BookedByReader(
+      const v1::Step& step) {
+    std::vector<std::vector<TraceKvWrite>> writes(kGroups);
+    for (const v1::SequenceProgress& progress : step.sequences()) {
+      EXPECT_THAT(live_.AddTokens(progress, &writes), IsOk());
+    }
+    std::vector<std::map<uint32_t, uint32_t>> booked(kGroups);
+    for (uint32_t h = 0; h < kGroups * kHandles; ++h) {
+      const uint32_t index = live_.Find(h);
+      if (index == kNoIndex) continue;
+      for (uint32_t g = 0; g < kGroups; ++g) {
+        for (const TraceKvWrite& write : writes[g]) {
+          if (write.block == index) booked[g][h] += write.tokens;
+        }
+      }
+    }
+    std::vector<uint32_t> freed;
+    for (const v1::SequenceProgress& progress : step.sequences()) {
+      if (!progress.ended()) continue;
+      EXPECT_THAT(live_.EndSequence(progress.sequence(), &freed), IsOk());
+    }
+    live_.EndStep();
+    return booked;
+  }
+
+  std::mt19937 rng_;
+  Assembly assembly_;
+  LiveBlocks live_;
+  std::map<uint64_t, uint32_t> pages_;  // by sequence
+  uint32_t next_handle_ = 0;
+};
+
+// The reader of recordings books the same steps; it was written apart.
+TEST(StepAssemblerTest, BooksTokensAsTheTraceReaderDoes) {
+  for (uint32_t seed = 1; seed <= 30; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    TokenRace race(seed);
+    for (int64_t step = 0; step < 40; ++step) race.RunStep(step);
+    if (::testing::Test::HasFailure()) return;
   }
 }
 

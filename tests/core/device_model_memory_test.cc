@@ -80,15 +80,11 @@ class DeviceModelMemory : public ::testing::TestWithParam<Shape> {
   void FillInventory() {
     const uint32_t pages = GetParam().pages;
     for (uint32_t first = 0; first < kBlocks; first += pages) {
-      const uint32_t group = first / kPerGroup;
-      const uint64_t sequence = first % kPerGroup / pages;
-      for (uint32_t i = 0; i < pages; ++i) {
-        const uint32_t h = first + i;
-        ASSERT_THAT(model_->AddInventory(
-                        {SequenceId(sequence), GroupId(group), i, BlockId(h), 1,
-                         h >= kBlocks - capacity_ ? Tier::kHbm : Tier::kDram}),
-                    IsOk());
-      }
+      const Tier tier = first >= kBlocks - capacity_ ? Tier::kHbm : Tier::kDram;
+      ASSERT_THAT(model_->AddInventory({SequenceId(first % kPerGroup / pages),
+                                        GroupId(first / kPerGroup), 0,
+                                        BlockId(first), pages, tier}),
+                  IsOk());
     }
     model_->FinishInventory(StepIndex(0));
   }

@@ -54,7 +54,7 @@ TEST(BeladyTwin, ByHand) {
 
 class BeladyTwin : public ::testing::TestWithParam<int> {};
 
-INSTANTIATE_TEST_SUITE_P(Seeds, BeladyTwin, ::testing::Range(0, 60));
+INSTANTIATE_TEST_SUITE_P(Seeds, BeladyTwin, ::testing::Range(0, 200));
 
 TEST_P(BeladyTwin, NoScheduleReadsLessFromDram) {
   SCOPED_TRACE(GetParam());
@@ -69,7 +69,7 @@ TEST_P(BeladyTwin, NoScheduleReadsLessFromDram) {
     options.read_share = 0.2 + 0.1 * static_cast<double>(random() % 5);
     options.free_share = 0.05;
     workload = RandomWorkload(options, random);
-  } while (workload.blocks > 8);
+  } while (workload.blocks > 9);
   for (uint64_t c = 0; c <= workload.peak_live_blocks; ++c) {
     SCOPED_TRACE(testing::Message() << "capacity " << c);
     const uint64_t fewest = FewestDramReads(workload, c, false);

@@ -137,7 +137,8 @@ TEST(LifecycleTest, MetricsAreServed) {
   worker.SendInventory();
   worker.SendStep();
   v1::ConnectResponse m;
-  ASSERT_TRUE(worker.Await(v1::ConnectResponse::kPlan, &m));
+  ASSERT_TRUE(worker.Await(v1::ConnectResponse::kPlan, &m))
+      << server.process().err();
   const auto metrics = [&server] {
     return testing::HttpBody(
         testing::HttpGet(server.metrics_port(), "/metrics"));

@@ -38,8 +38,7 @@ TEST_F(SessionTest, ManyThreadsOpenStepAndSupersede) {
         worker->Take();
       }
       if (!worker->ended()) continue;
-      EXPECT_EQ(worker->Status().code(),
-                absl::StatusCode::kFailedPrecondition);
+      EXPECT_EQ(worker->Status().code(), absl::StatusCode::kFailedPrecondition);
     }
   };
   std::atomic<bool> done{false};
@@ -57,8 +56,7 @@ TEST_F(SessionTest, ManyThreadsOpenStepAndSupersede) {
       registry_->Sequences("node-a", 0).status().IgnoreError();
       v1::SetPolicyRequest request;
       request.mutable_settings()->set_policy(++i % 2 == 0 ? "lru" : "lfu");
-      request.mutable_settings()->set_mode(
-          static_cast<v1::Mode>(1 + i % 3));
+      request.mutable_settings()->set_mode(static_cast<v1::Mode>(1 + i % 3));
       EXPECT_THAT(registry_->SetPolicy(request), IsOk());
       registry_->SweepOnce();
     }

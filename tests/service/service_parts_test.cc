@@ -33,8 +33,7 @@ TEST(ServiceOptionsTest, EachBadFieldIsNamed) {
   };
   const std::vector<Case> cases = {
       {"max_message_bytes", [](auto* o) { o->max_message_bytes = 1023; }},
-      {"max_message_bytes",
-       [](auto* o) { o->max_message_bytes = UINT32_MAX; }},
+      {"max_message_bytes", [](auto* o) { o->max_message_bytes = UINT32_MAX; }},
       {"max_sessions", [](auto* o) { o->max_sessions = 0; }},
       {"max_blocks_per_session",
        [](auto* o) { o->max_blocks_per_session = 0; }},
@@ -76,9 +75,8 @@ TEST(ServiceOptionsTest, ModesHaveNames) {
     ASSERT_THAT(parsed, IsOk());
     EXPECT_EQ(*parsed, mode);
   }
-  EXPECT_THAT(ParseMode("watch"),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("act, advise, observe")));
+  EXPECT_THAT(ParseMode("watch"), StatusIs(absl::StatusCode::kInvalidArgument,
+                                           HasSubstr("act, advise, observe")));
 }
 
 StepAccount Step(double seconds, double roofline, int64_t hbm, int64_t dram,

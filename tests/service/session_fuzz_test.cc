@@ -274,8 +274,8 @@ class FuzzTest : public SessionTest {
   void ChangePolicy(Fuzzer& fuzz) {
     const auto names = OnlinePolicyNames();
     v1::SetPolicyRequest request;
-    request.mutable_settings()->set_policy(std::string(
-        names[fuzz.Below(static_cast<uint32_t>(names.size()))]));
+    request.mutable_settings()->set_policy(
+        std::string(names[fuzz.Below(static_cast<uint32_t>(names.size()))]));
     request.mutable_settings()->set_mode(
         static_cast<v1::Mode>(1 + fuzz.Below(3)));
     EXPECT_THAT(registry_->SetPolicy(request), IsOk());

@@ -359,9 +359,9 @@ TEST_F(PolicyTest, RanksByWhatASequenceWouldCost) {
   request.set_model("another");
   EXPECT_EQ(registry_->Rank(request)->devices_size(), 0);
   request.set_tokens(0);
-  EXPECT_THAT(registry_->Rank(request),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("tokens is 0")));
+  EXPECT_THAT(
+      registry_->Rank(request),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("tokens is 0")));
   request.set_tokens(UINT64_MAX);
   request.set_model("");
   EXPECT_FALSE(registry_->Rank(request)->devices(0).fits());

@@ -1,5 +1,4 @@
-// What a session does when the picture of the device cannot be trusted, and
-// which errors it does not forgive.
+// What a session does when the picture of the device cannot be trusted.
 #include <functional>
 #include <string>
 #include <utility>
@@ -27,8 +26,8 @@ class ResyncTest : public SessionTest {
     EXPECT_THAT(out[0].resync().detail(), HasSubstr(detail));
   }
   uint64_t dropped() {
-    return device().dropped[static_cast<size_t>(
-        DropReason::kAwaitingInventory)];
+    return device()
+        .dropped[static_cast<size_t>(DropReason::kAwaitingInventory)];
   }
   v1::Inventory Chunk(int from, int to, bool last) {
     v1::Inventory chunk;
@@ -108,7 +107,11 @@ TEST_F(ResyncTest, UnknownHandles) {
     std::string detail;
   };
   const std::vector<Case> cases = {
-      {"read", [](v1::Step* s) { *s = StepReading(0, {0, 7}); }, "handle 7"},
+      {"read",
+       [](v1::Step* s) {
+         *s = StepReading(0, {0, 7});
+       },
+       "handle 7"},
       {"of another group", [](v1::Step* s) { *s = StepReading(0, {8}); },
        "handle 8"},
       {"freed",
@@ -118,9 +121,7 @@ TEST_F(ResyncTest, UnknownHandles) {
        },
        "step.freed[0]: handle 5"},
       {"all of an unknown sequence",
-       [](v1::Step* s) {
-         s->add_reads()->mutable_all()->add_sequences(77);
-       },
+       [](v1::Step* s) { s->add_reads()->mutable_all()->add_sequences(77); },
        "77"},
       {"tokens of an unknown sequence",
        [](v1::Step* s) {
@@ -281,192 +282,6 @@ TEST_F(ResyncTest, TooManyInARowEndTheSession) {
                        AllOf(HasSubstr("resynchronized 4 times"),
                              HasSubstr("handle 7"))));
   EXPECT_EQ(metrics_.rejected(RejectReason::kTooManyResyncs), 1u);
-}
-
-// What cannot be is not asked for again: the stream ends. Each case names its
-// field, and another session never notices.
-struct BadMessage {
-  const char* name;
-  std::function<void(v1::ConnectRequest*)> make;
-  std::string field;
-};
-
-v1::Step& StepOf(v1::ConnectRequest* m) { return *m->mutable_step(); }
-
-std::vector<BadMessage> BadMessages() {
-  using Request = v1::ConnectRequest;
-  return {
-      {"step repeated",
-       [](Request* m) { StepOf(m) = StepReading(0, {0}); },
-       "step.step is 0, expected more than 0"},
-      {"step negative", [](Request* m) { StepOf(m).set_step(-5); },
-       "step.step is -5"},
-      {"step far ahead",
-       [](Request* m) { StepOf(m).set_step(int64_t{1} << 40); },
-       "step.step is 1099511627776"},
-      {"group of reads out of range",
-       [](Request* m) {
-         StepOf(m) = StepReading(1, {0});
-         StepOf(m).mutable_reads(0)->set_group(2);
-       },
-       "step.reads[0].group is 2, expected below 2"},
-      {"group of reads twice",
-       [](Request* m) {
-         StepOf(m) = StepReading(1, {0});
-         *StepOf(m).add_reads() = StepOf(m).reads(0);
-       },
-       "step.reads[1].group is 0, expected more than 0"},
-      {"handle of reads out of range",
-       [](Request* m) { StepOf(m) = StepReading(1, {16}); },
-       "step.reads[0].handles: "},
-      {"bitmap out of range",
-       [](Request* m) {
-         StepOf(m).set_step(1);
-         v1::HandleBitmap* map = StepOf(m).add_reads()->mutable_bitmap();
-         map->set_first_handle(8);
-         map->set_bits(std::string("\0\1", 2));
-       },
-       "step.reads[0].bitmap.bits: "},
-      {"varint cut off",
-       [](Request* m) {
-         StepOf(m) = StepReading(1, {0});
-         StepOf(m).mutable_reads(0)->set_handles("\x80");
-       },
-       "step.reads[0].handles: byte 0"},
-      {"near miss was read",
-       [](Request* m) {
-         StepOf(m) = StepReading(1, {0, 2});
-         StepOf(m).mutable_reads(0)->set_near_misses(Ascending({2}));
-       },
-       "step.reads[0].near_misses: handle 2"},
-      {"masses too short",
-       [](Request* m) {
-         StepOf(m) = StepReading(1, {0, 2});
-         StepOf(m).mutable_reads(0)->set_masses("x");
-       },
-       "step.reads[0].masses has 1 bytes"},
-      {"sequence listed twice",
-       [](Request* m) {
-         StepOf(m).set_step(1);
-         v1::SequenceList* all = StepOf(m).add_reads()->mutable_all();
-         all->add_sequences(1);
-         all->add_sequences(1);
-       },
-       "step.reads[0].all.sequences has 1 twice"},
-      {"allocated out of range",
-       [](Request* m) {
-         StepOf(m).set_step(1);
-         AddRange(1, 0, 4, 15, 2, Tier::kDram, StepOf(m).mutable_allocated());
-       },
-       "step.allocated[0].first_handle is 15 with count 2"},
-      {"allocated nothing",
-       [](Request* m) {
-         StepOf(m).set_step(1);
-         AddRange(1, 0, 4, 5, 0, Tier::kDram, StepOf(m).mutable_allocated());
-       },
-       "step.allocated[0].count is 0"},
-      {"allocated nowhere",
-       [](Request* m) {
-         StepOf(m).set_step(1);
-         AddRange(1, 0, 4, 5, 1, Tier::kNone, StepOf(m).mutable_allocated());
-       },
-       "step.allocated[0].tier is 0"},
-      {"freed out of range",
-       [](Request* m) {
-         StepOf(m).set_step(1);
-         StepOf(m).add_freed()->set_first(16);
-         StepOf(m).mutable_freed(0)->set_count(1);
-       },
-       "step.freed[0].first is 16"},
-      {"freed twice",
-       [](Request* m) {
-         StepOf(m).set_step(1);
-         for (int i = 0; i < 2; ++i) {
-           StepOf(m).add_freed()->set_first(1);
-           StepOf(m).mutable_freed(i)->set_count(1);
-         }
-       },
-       "step.freed has handle 1 twice"},
-      {"freed more than there are",
-       [](Request* m) {
-         StepOf(m).set_step(1);
-         for (int i = 0; i < 5; ++i) {
-           StepOf(m).add_freed()->set_count(4);
-         }
-       },
-       "step.freed names 20 handles"},
-      {"sequence progresses twice",
-       [](Request* m) {
-         StepOf(m).set_step(1);
-         StepOf(m).add_sequences()->set_sequence(1);
-         StepOf(m).add_sequences()->set_sequence(1);
-       },
-       "step.sequences[1].sequence is 1 a second time"},
-      {"measured nothing",
-       [](Request* m) {
-         StepOf(m).set_step(1);
-         StepOf(m).mutable_measured();
-       },
-       "step.measured.step_ns is 0"},
-      {"measured too much",
-       [](Request* m) {
-         StepOf(m).set_step(1);
-         StepOf(m).mutable_measured()->set_step_ns(1);
-         StepOf(m).mutable_measured()->set_dram_read_bytes(uint64_t{1} << 63);
-       },
-       "step.measured.dram_read_bytes"},
-      {"report out of range",
-       [](Request* m) { *m->mutable_move_report() = Report(1, 1, {16}, {}); },
-       "move_report.phases[0].promoted: "},
-      {"report of an unknown group",
-       [](Request* m) {
-         *m->mutable_move_report() = Report(1, 1, {}, {});
-         m->mutable_move_report()->mutable_phases(0)->set_group(9);
-       },
-       "move_report.phases[0].group is 9"},
-      {"report of a group twice",
-       [](Request* m) {
-         *m->mutable_move_report() = Report(1, 1, {}, {});
-         *m->mutable_move_report()->add_phases() = m->move_report().phases(0);
-       },
-       "move_report.phases[1].group is 0"},
-      {"report of absurd bytes",
-       [](Request* m) {
-         m->mutable_move_report()->set_moved_bytes(uint64_t{1} << 61);
-       },
-       "move_report.moved_bytes"},
-      {"inventory out of range",
-       [](Request* m) {
-         AddRange(1, 5, 0, 0, 1, Tier::kHbm,
-                  m->mutable_inventory()->mutable_blocks());
-       },
-       "inventory.blocks[0].group is 5"},
-  };
-}
-
-TEST_F(ResyncTest, BadFieldsEndTheStreamAndOnlyThatStream) {
-  WorkerHello other = SmallWorker();
-  other.device_index = 1;
-  auto bystander = ConnectReady(other);
-  ASSERT_EQ(bystander->Send(StepReading(0, {0})), Outcome::kApplied);
-  int64_t step = 0;
-  uint64_t malformed = 0;
-  for (const BadMessage& bad : BadMessages()) {
-    SCOPED_TRACE(bad.name);
-    auto worker = ConnectReady();
-    ASSERT_EQ(worker->Send(StepReading(0, {0})), Outcome::kApplied);
-    v1::ConnectRequest message;
-    bad.make(&message);
-    message.set_sequence_number(4);
-    EXPECT_EQ(worker->Send(message), Outcome::kEnded);
-    EXPECT_THAT(worker->Status(), StatusIs(absl::StatusCode::kInvalidArgument,
-                                           HasSubstr(bad.field)));
-    EXPECT_EQ(metrics_.rejected(RejectReason::kMalformed), ++malformed);
-    ASSERT_EQ(bystander->Send(StepReading(++step, {0, 1})), Outcome::kApplied);
-  }
-  EXPECT_EQ(registry_->live_sessions(), 1u);
-  EXPECT_EQ(device("node-a/1").steps.size(), static_cast<size_t>(step) + 1);
-  EXPECT_EQ(device("node-a/1").resyncs, decltype(device().resyncs){});
 }
 
 TEST_F(ResyncTest, AReportBelongsToTheStepThatFollows) {

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_metrics_sink.h"
+#include "tests/testing/fake_recorder.h"
 #include "tests/testing/session_messages.h"
 #include "tests/testing/status_matchers.h"
 
@@ -20,44 +21,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-// Remembers what it is told; lets a test wait for the end of a session.
-class FakeRecorder final : public RecorderSink {
- public:
-  void OnMessage(const SessionKey& key,
-                 const v1::ConnectRequest& message) noexcept override {
-    absl::MutexLock lock(&mu_);
-    events_.push_back(absl::StrCat(key.node_id, "/", key.device_index, " ",
-                                   message.sequence_number()));
-  }
-  void OnGap(const SessionKey&, absl::string_view) noexcept override {
-    absl::MutexLock lock(&mu_);
-    events_.push_back("gap");
-  }
-  void OnClosed(const SessionKey&) noexcept override {
-    absl::MutexLock lock(&mu_);
-    events_.push_back("closed");
-    ++closed_;
-  }
-
-  void AwaitClosed(int sessions) {
-    absl::MutexLock lock(&mu_);
-    const auto enough = [this, sessions]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return closed_ >= sessions;
-    };
-    ASSERT_TRUE(
-        mu_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(20)));
-  }
-  std::vector<std::string> events() {
-    absl::MutexLock lock(&mu_);
-    return events_;
-  }
-
- private:
-  absl::Mutex mu_;
-  std::vector<std::string> events_ ABSL_GUARDED_BY(mu_);
-  int closed_ ABSL_GUARDED_BY(mu_) = 0;
-};
 
 // A worker's end of one stream.
 class Stream {
@@ -141,9 +104,9 @@ class SessionServiceTest : public ::testing::Test {
     SessionService::Configure(options_, &builder);
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
-    stub_ = v1::SessionService::NewStub(
-        grpc::CreateChannel(absl::StrCat("127.0.0.1:", port),
-                            grpc::InsecureChannelCredentials()));
+    channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", port),
+                                   grpc::InsecureChannelCredentials());
+    stub_ = v1::SessionService::NewStub(channel_);
   }
   void Stop() {
     if (server_ == nullptr) return;
@@ -162,6 +125,7 @@ class SessionServiceTest : public ::testing::Test {
   std::unique_ptr<NodeRegistry> registry_;
   std::unique_ptr<SessionService> service_;
   std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::SessionService::Stub> stub_;
 };
 
@@ -264,7 +228,8 @@ TEST_F(SessionServiceTest, ABadStepEndsOnlyItsOwnStream) {
   bystander->ExpectServed(0);
 }
 
-TEST_F(SessionServiceTest, TooLargeMessagesAreRefusedOnBothSidesOfTwiceTheLimit) {
+TEST_F(SessionServiceTest,
+       TooLargeMessagesAreRefusedOnBothSidesOfTwiceTheLimit) {
   options_.max_message_bytes = 4096;
   Start();
   for (const size_t size : {5000, 50'000}) {
@@ -281,15 +246,41 @@ TEST_F(SessionServiceTest, TooLargeMessagesAreRefusedOnBothSidesOfTwiceTheLimit)
   }
 }
 
+// Garbage, and a string that is not UTF-8.
+TEST_F(SessionServiceTest, BytesThatAreNoMessageAreNotTakenForAGoodbye) {
+  Start();
+  v1::ConnectRequest hello = HelloMessage(SmallWorker());
+  std::string broken = hello.SerializeAsString();
+  broken[broken.find("model-a")] = '\xff';
+  for (const std::string& bytes : {std::string("\xff\xff\xff"), broken}) {
+    // What the generated stub does, for raw bytes.
+    using Raw = grpc::ByteBuffer;
+    const grpc::internal::RpcMethod method(
+        "/kvplace.v1.SessionService/Connect",
+        grpc::internal::RpcMethod::BIDI_STREAMING, channel_);
+    grpc::ClientContext context;
+    const std::unique_ptr<grpc::ClientReaderWriter<Raw, Raw>> stream(
+        grpc::internal::ClientReaderWriterFactory<Raw, Raw>::Create(
+            channel_.get(), method, &context));
+    const grpc::Slice slice(bytes);
+    ASSERT_TRUE(stream->Write(Raw(&slice, 1)));
+    Raw none;
+    EXPECT_FALSE(stream->Read(&none));
+    const grpc::Status status = stream->Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(status.error_message(), HasSubstr("not a ConnectRequest"));
+  }
+  EXPECT_EQ(metrics_.rejected(RejectReason::kMalformed), 2u);
+}
+
 TEST_F(SessionServiceTest, TwoSessionsForOneDevice) {
   Start();
   auto first = Connect();
   ASSERT_NO_FATAL_FAILURE(first->BecomeReady(SmallWorker(5)));
   auto stale = Connect();
   stale->Send(HelloMessage(SmallWorker(5)));
-  EXPECT_THAT(stale->Finish(),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
-                       HasSubstr("hello.incarnation is 5")));
+  EXPECT_THAT(stale->Finish(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                        HasSubstr("hello.incarnation is 5")));
   first->ExpectServed(0);
   auto younger = Connect();
   ASSERT_NO_FATAL_FAILURE(younger->BecomeReady(SmallWorker(6)));
@@ -307,9 +298,8 @@ TEST_F(SessionServiceTest, SilenceEndsStreamsGreetedOrNot) {
   while (service_->streams() < 2) absl::SleepFor(absl::Milliseconds(1));
   clock_.Advance(absl::Seconds(11));
   service_->SweepOnce();
-  EXPECT_THAT(silent->Finish(),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
-                       HasSubstr("heartbeat_timeout_ms")));
+  EXPECT_THAT(silent->Finish(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                         HasSubstr("heartbeat_timeout_ms")));
   EXPECT_THAT(mute->Finish(), StatusIs(absl::StatusCode::kFailedPrecondition,
                                        HasSubstr("no hello")));
 }

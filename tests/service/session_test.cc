@@ -195,18 +195,29 @@ TEST_F(SessionTest, SessionsAreBounded) {
 }
 
 TEST_F(SessionTest, AMessageOverTheLimitEndsTheStream) {
-  options_.max_message_bytes = 1024;
-  Restart();
   auto worker = ConnectReady();
-  v1::Step step;
-  step.add_reads()->set_handles(std::string(2000, '\1'));
-  EXPECT_EQ(worker->Send(step), Outcome::kEnded);
-  EXPECT_THAT(worker->Status(),
-              StatusIs(absl::StatusCode::kResourceExhausted,
-                       AllOf(HasSubstr("bytes"),
-                             HasSubstr("at most 1024 (max_message_bytes)"))));
+  EXPECT_EQ(worker->session().OnTooLarge(5'000'000), Outcome::kEnded);
+  EXPECT_THAT(
+      worker->Status(),
+      StatusIs(absl::StatusCode::kResourceExhausted,
+               AllOf(HasSubstr("5000000 bytes"),
+                     HasSubstr("at most 4194304 (max_message_bytes)"))));
   EXPECT_EQ(metrics_.rejected(RejectReason::kTooLarge), 1u);
   EXPECT_EQ(registry_->live_sessions(), 0u);
+  EXPECT_EQ(worker->session().OnTooLarge(5'000'000), Outcome::kEnded);
+  EXPECT_EQ(metrics_.rejected(), 1u);
+}
+
+TEST_F(SessionTest, BytesThatAreNoMessageEndTheStream) {
+  auto worker = ConnectReady();
+  EXPECT_EQ(worker->session().OnUnreadable(7), Outcome::kEnded);
+  EXPECT_THAT(worker->Status(), StatusIs(absl::StatusCode::kInvalidArgument,
+                                         HasSubstr("7 bytes")));
+  EXPECT_EQ(metrics_.rejected(RejectReason::kMalformed), 1u);
+  // The same before Hello.
+  auto stranger = Connect();
+  EXPECT_EQ(stranger->session().OnUnreadable(7), Outcome::kEnded);
+  EXPECT_THAT(stranger->Status(), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(SessionTest, ALargerIncarnationTakesTheDeviceOver) {
@@ -238,11 +249,12 @@ TEST_F(SessionTest, AnEqualOrSmallerIncarnationIsRefusedWhileOneLives) {
     auto worker = Connect();
     EXPECT_EQ(worker->Send(HelloMessage(SmallWorker(incarnation))),
               Outcome::kEnded);
-    EXPECT_THAT(worker->Status(),
-                StatusIs(absl::StatusCode::kFailedPrecondition,
-                         AllOf(HasSubstr(absl::StrCat("hello.incarnation is ",
-                                                      incarnation)),
-                               HasSubstr("more than 5"))));
+    EXPECT_THAT(
+        worker->Status(),
+        StatusIs(
+            absl::StatusCode::kFailedPrecondition,
+            AllOf(HasSubstr(absl::StrCat("hello.incarnation is ", incarnation)),
+                  HasSubstr("more than 5"))));
   }
   EXPECT_EQ(metrics_.rejected(RejectReason::kStaleIncarnation), 2u);
   EXPECT_EQ(live->Send(StepReading(0, {0})), Outcome::kApplied);

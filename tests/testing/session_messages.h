@@ -40,9 +40,9 @@ inline v1::ConnectRequest HelloMessage(const WorkerHello& hello) {
 inline void AddRange(uint64_t sequence, uint32_t group, uint32_t page,
                      uint32_t first, uint32_t count, Tier tier,
                      google::protobuf::RepeatedPtrField<v1::BlockRange>* out) {
-  BlockRangeToProto({SequenceId(sequence), GroupId(group), page, BlockId(first),
-                     count, tier},
-                    out->Add());
+  BlockRangeToProto(
+      {SequenceId(sequence), GroupId(group), page, BlockId(first), count, tier},
+      out->Add());
 }
 
 inline v1::Inventory SmallInventory() {

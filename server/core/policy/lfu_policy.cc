@@ -45,9 +45,8 @@ void LfuPolicy::PlanQueue(const DeviceModel& model, size_t length,
   const auto out_key = [&outside](BlockId block) {
     return std::pair(-outside.rank(block, 0), block);
   };
-  std::sort(outsiders.begin(), outsiders.end(), [&](BlockId a, BlockId b) {
-    return out_key(a) < out_key(b);
-  });
+  std::sort(outsiders.begin(), outsiders.end(),
+            [&](BlockId a, BlockId b) { return out_key(a) < out_key(b); });
   auto out = outsiders.begin();
   for (const BlockId block : residents) {
     const std::pair key(inside.rank(block, 0), block);
