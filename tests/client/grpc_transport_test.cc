@@ -26,7 +26,7 @@ class Recorder final : public StreamListener {
   }
   void OnWritten() override {
     absl::MutexLock lock(&mu_);
-    ++written_;
+    written_ = true;
   }
   void OnClosed(const absl::Status& status) override {
     absl::MutexLock lock(&mu_);
@@ -48,15 +48,15 @@ class Recorder final : public StreamListener {
         mu_.AwaitWithTimeout(absl::Condition(+any, &responses_), kPatience));
     return responses_.empty() ? v1::ConnectResponse() : responses_.front();
   }
-  int written() {
+  void AwaitWritten() {
     absl::MutexLock lock(&mu_);
-    return written_;
+    EXPECT_TRUE(mu_.AwaitWithTimeout(absl::Condition(&written_), kPatience));
   }
 
  private:
   absl::Mutex mu_;
   std::vector<v1::ConnectResponse> responses_ ABSL_GUARDED_BY(mu_);
-  int written_ ABSL_GUARDED_BY(mu_) = 0;
+  bool written_ ABSL_GUARDED_BY(mu_) = false;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status status_ ABSL_GUARDED_BY(mu_);
 };
@@ -76,7 +76,7 @@ TEST(GrpcTransportTest, TalksAndEndsInGoodOrder) {
   auto stream = transport.Open(server.address(), &heard);
   stream->Write(Hello(1));
   EXPECT_TRUE(heard.AwaitResponse().has_welcome());
-  EXPECT_EQ(heard.written(), 1);
+  heard.AwaitWritten();
   stream->HalfClose();
   EXPECT_TRUE(heard.AwaitClosed().ok());
   // Nothing happens any more.

@@ -145,7 +145,7 @@ class LiveCommands(unittest.TestCase):
         with System() as system:
             make_certificates(system)
             with open(system.path("token"), "w", encoding="utf-8") as file:
-                file.write("secret-word\n")
+                file.write("secret-word-of-the-admins\n")
             path = system.path
             system.start_server("--tls-cert", path("server.pem"), "--tls-key", path("server.key"), "--tls-client-ca",
                                 path("ca.pem"), "--admin-token-file", path("token"))
@@ -157,14 +157,14 @@ class LiveCommands(unittest.TestCase):
             named = run(CTL, "nodes", *server, *tls, *token, "--tls-server-name", "kvplaced.test")
             self.assertIn("node-a", named.stdout)
             with open(path("wrong"), "w", encoding="utf-8") as file:
-                file.write("guess")
+                file.write("a-guess-that-is-long-enough")
             for flags in (tls, (*tls, "--token-file", path("wrong")), token, (*token, "--tls-ca", path("ca.pem")),
                           (*tls, *token, "--tls-server-name", "other.test"), (*tls[:4], *token)):
                 with self.subTest(flags=flags):
                     done = ctl("nodes", *server, *flags, "--timeout", "5s")
                     self.assertEqual(done.returncode, 1, done.stderr)
                     self.assertEqual(done.stdout, "")
-                    self.assertNotIn("secret-word", done.stderr)
+                    self.assertNotIn("secret-word-of", done.stderr)
             self.assertIn("--token-file", ctl("nodes", *server, *tls).stderr)
 
 

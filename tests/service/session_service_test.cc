@@ -104,8 +104,12 @@ class SessionServiceTest : public ::testing::Test {
     SessionService::Configure(options_, &builder);
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
-    channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", port),
-                                   grpc::InsecureChannelCredentials());
+    // The window of a stream that nobody reads stays small.
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    channel_ = grpc::CreateCustomChannel(absl::StrCat("127.0.0.1:", port),
+                                         grpc::InsecureChannelCredentials(),
+                                         arguments);
     stub_ = v1::SessionService::NewStub(channel_);
   }
   void Stop() {
