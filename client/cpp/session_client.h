@@ -100,7 +100,8 @@ class SessionClient {
   OrderPtr AwaitOrder(StepIndex step, absl::Duration timeout);
 
   // Waits until all that was told has left, or no session lives. False:
-  // timeout.
+  // timeout. While steps are joined (Throttle), those that wait for the end of
+  // their window go too. By the engine's thread.
   bool Flush(absl::Duration timeout);
   // Waits for a Welcome (OK) or the failure of an attempt to connect (why).
   absl::Status AwaitAnswer(absl::Duration timeout);

@@ -88,18 +88,20 @@ void SessionState::Queue(StepData step, const std::vector<BlockId>& freed) {
   }
   if (report_ && report_->plan.epoch != epoch_) report_->plan = PlanRef();
   TellExpired(step.step);
-  const StepIndex index = step.step;
   std::optional<StepSample> sample =
       sampler_.Add(std::move(step), std::move(report_), freed);
-  if (!sample) return;
+  if (sample) PutSample(*std::move(sample));
+}
+
+void SessionState::PutSample(StepSample sample) {
   if (outbox_.size() >= queue_limit_) {
-    stats_.dropped_steps += sample->decode_steps;
+    stats_.dropped_steps += sample.decode_steps;
     DropQueue();
     inventory_due_ = true;
     return;
   }
-  outbox_.push_back(*std::move(sample));
-  if (act_) awaited_basis_ = index;
+  if (act_) awaited_basis_ = sample.step.step;
+  outbox_.push_back(std::move(sample));
 }
 
 void SessionState::TellExpired(StepIndex step) {
@@ -167,6 +169,13 @@ OrderPtr SessionState::AwaitOrder(StepIndex step, absl::Duration timeout) {
 }
 
 bool SessionState::AwaitSent(absl::Duration timeout) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (connected_ && !inventory_due_) {
+      if (auto sample = sampler_.Flush()) PutSample(*std::move(sample));
+    }
+  }
+  wake_();
   absl::MutexLock lock(&mu_);
   return mu_.AwaitWithTimeout(absl::Condition(this, &SessionState::AllSent),
                               timeout);

@@ -64,6 +64,7 @@ class SessionState {
   OrderPtr AwaitOrder(StepIndex step, absl::Duration timeout)
       ABSL_LOCKS_EXCLUDED(mu_);
   // Until all that was told has left, or there is no session. False: timeout.
+  // Ends an open window of joined steps.
   bool AwaitSent(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
   // Until a session is welcomed (OK) or an attempt to connect has failed (why).
   // DEADLINE_EXCEEDED: neither.
@@ -99,6 +100,8 @@ class SessionState {
 
  private:
   void TellExpired(StepIndex step) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A message to send, for a step that ends with `step`.
+  void PutSample(StepSample sample) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Queue(StepData step, const std::vector<BlockId>& freed)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DropQueue() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -7,6 +7,8 @@ namespace kvplace::client {
 
 void StepSampler::Reset() {
   steps_ = 0;
+  last_ = StepData();
+  last_moves_.reset();
   allocated_.clear();
   sequences_.clear();
   moved_.clear();
@@ -24,8 +26,17 @@ std::optional<StepSample> StepSampler::Add(StepData step,
     return sample;
   }
   Join(&step, moves);
-  if (steps_ < interval_ && freed.empty()) return std::nullopt;
+  if (steps_ < interval_ && freed.empty()) {
+    last_ = std::move(step);
+    last_moves_ = std::move(moves);
+    return std::nullopt;
+  }
   return Close(std::move(step), std::move(moves), freed);
+}
+
+std::optional<StepSample> StepSampler::Flush() {
+  if (steps_ == 0) return std::nullopt;
+  return Close(std::move(last_), std::move(last_moves_), {});
 }
 
 void StepSampler::Join(StepData* step, const std::optional<MoveReport>& moves) {

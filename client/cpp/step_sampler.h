@@ -47,6 +47,8 @@ class StepSampler {
   std::optional<StepSample> Add(StepData step, std::optional<MoveReport> moves,
                                 const std::vector<BlockId>& freed);
 
+  // Ends an open window now; its sample, if there was one.
+  std::optional<StepSample> Flush();
   // Forgets an open window: an inventory says it all.
   void Reset();
 
@@ -66,8 +68,10 @@ class StepSampler {
   const uint32_t groups_;
   uint32_t interval_ = 1;
 
-  // Of the open window.
+  // Of the open window: how many steps, and the last one.
   uint32_t steps_ = 0;
+  StepData last_;
+  std::optional<MoveReport> last_moves_;
   std::vector<BlockRange> allocated_;
   std::vector<SequenceStep> sequences_;
   absl::flat_hash_map<BlockId, Moved> moved_;

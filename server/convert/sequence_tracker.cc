@@ -39,7 +39,7 @@ absl::Status SequenceTracker::BeginStep(const v1::Step& step,
   ++step_;
   progress_.clear();
   for (const BlockRange& birth : births) {
-    if (blocks.Contains(birth.sequence)) continue;
+    if (blocks.Slot(birth.sequence) != BlockTable::kNoSlot) continue;
     State& state = states_[birth.sequence];
     if (state.born_in == step_) continue;
     state = State();
@@ -50,7 +50,7 @@ absl::Status SequenceTracker::BeginStep(const v1::Step& step,
     const v1::SequenceProgress& progress = step.sequences(i);
     const SequenceId id(progress.sequence());
     const auto known = states_.find(id);
-    if (!blocks.Contains(id) &&
+    if (blocks.Slot(id) == BlockTable::kNoSlot &&
         (known == states_.end() || known->second.born_in != step_)) {
       if (progress.new_tokens() == 0) continue;
       return absl::NotFoundError(
@@ -152,7 +152,7 @@ void SequenceTracker::EndStep(const BlockTable& blocks) {
   progress_.clear();
   if (states_.size() <= 2 * blocks.sequences() + kSpareStates) return;
   absl::erase_if(states_, [&blocks](const auto& entry) {
-    return !blocks.Contains(entry.first);
+    return blocks.Slot(entry.first) == BlockTable::kNoSlot;
   });
 }
 

@@ -102,7 +102,7 @@ absl::Status BlockTable::CheckAdd(const BlockRange& range) const {
         " live blocks, its Hello declared ", group_limits_[g], " handles"));
   }
   if (uint64_t{groups_} * (slots_.size() + 1) > group_.size() + kSpareLists &&
-      !Contains(range.sequence)) {
+      !slots_.contains(range.sequence)) {
     return absl::ResourceExhaustedError(
         absl::StrCat("sequence ", range.sequence.value(),
                      " is one more than the ", slots_.size(), " that ", groups_,

@@ -79,7 +79,6 @@ class BlockTable {
   // Every live sequence, in no order.
   std::vector<SequenceId> Sequences() const;
   size_t sequences() const { return slots_.size(); }
-  bool Contains(SequenceId sequence) const { return slots_.contains(sequence); }
   // Forgets a sequence without blocks; others stay.
   void ForgetIfEmpty(SequenceId sequence);
 

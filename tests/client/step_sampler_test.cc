@@ -90,6 +90,23 @@ TEST(StepSamplerTest, AWindowEndsWithAStepThatFrees) {
   EXPECT_THAT(sample->moves.phases[0].promoted, ElementsAre(BlockId(6)));
 }
 
+TEST(StepSamplerTest, FlushEndsTheWindow) {
+  StepSampler sampler(1);
+  EXPECT_FALSE(sampler.Flush());
+  sampler.SetInterval(5);
+  StepData step = Step(3);
+  step.reads = {{GroupId(0), {}, Blocks({3}), {}, {}}};
+  EXPECT_FALSE(
+      sampler.Add(step, Moves(3, {{GroupId(0), Blocks({5}), {}, {}}}), {}));
+  auto sample = sampler.Flush();
+  ASSERT_TRUE(sample.has_value());
+  EXPECT_EQ(sample->decode_steps, 1u);
+  EXPECT_EQ(sample->step.step, StepIndex(3));
+  EXPECT_EQ(sample->step.reads.size(), 1u);
+  EXPECT_THAT(sample->moves.phases[0].promoted, ElementsAre(BlockId(5)));
+  EXPECT_FALSE(sampler.Flush());
+}
+
 TEST(StepSamplerTest, ResetForgetsTheWindow) {
   StepSampler sampler(1);
   sampler.SetInterval(2);

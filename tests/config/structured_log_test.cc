@@ -55,8 +55,9 @@ TEST_F(StructuredLogTest, Json) {
 
 // What workers call themselves ends up in the log.
 TEST_F(StructuredLogTest, NothingFromOutsideBreaksALine) {
-  const std::string evil("x\"y\\\n{\"level\":\"error\"}\t\x01\x7f\xff\xc3(\0z",
-                         36);
+  using std::string_literals::operator""s;
+  const std::string evil =
+      "x\"y\\\n{\"level\":\"error\"}\t\x01\x7f\xff\xc3(\0z"s;
   for (const LogFormat format : {LogFormat::kJson, LogFormat::kText}) {
     lines_.clear();
     Log({.format = format})

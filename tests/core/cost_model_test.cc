@@ -83,6 +83,12 @@ TEST(CostModel, ExclusivePaysForDemotion) {
   // Without: HBM .57, r .8, w = 5: .1, 85/120 = .708.
   traffic.demoted = Bytes(0);
   EXPECT_DOUBLE_EQ(cost.Time(traffic).value(), 0.8);
+  // A demotion is read from HBM too: 1593 bytes there, 8 through the link.
+  traffic.hbm_reads = Bytes(1320);
+  traffic.demoted = Bytes(3);
+  EXPECT_DOUBLE_EQ(cost.Time(traffic).value(), 1.593);
+  traffic = HandTraffic();
+  traffic.demoted = Bytes(0);
   // New KV goes to its block's tier alone.
   traffic.new_kv_hbm = Bytes(1000);
   EXPECT_DOUBLE_EQ(cost.Time(traffic).value(), 1.56);

@@ -295,12 +295,12 @@ TEST_F(DeviceModelTest, SequencesAreForgottenWithTheirLastBlock) {
   PhaseUpdate phase;
   phase.freed = freed;
   ASSERT_THAT(Apply(phase), IsOk());
-  EXPECT_TRUE(model_.blocks().Contains(SequenceId(1)));
+  EXPECT_TRUE((model_.blocks().Slot(SequenceId(1)) != BlockTable::kNoSlot));
   freed = Ids({8, 9, 10, 11});
   phase.freed = freed;
   phase.group = GroupId(1);
   ASSERT_THAT(Apply(phase), IsOk());
-  EXPECT_FALSE(model_.blocks().Contains(SequenceId(1)));
+  EXPECT_FALSE((model_.blocks().Slot(SequenceId(1)) != BlockTable::kNoSlot));
   EXPECT_EQ(model_.blocks().live(), 0u);
 }
 

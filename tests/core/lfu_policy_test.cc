@@ -98,11 +98,24 @@ TEST_F(LfuPolicyTest, PhaseEvictsTheLowestReadOnesLast) {
   EXPECT_EQ(small_.PhaseOrder(0, {}).evict_queue, Ids({}));
 }
 
+// A block read in this phase stays even if its count is the lowest.
+TEST_F(LfuPolicyTest, BlocksReadInThePhaseGoLastWhateverTheirCount) {
+  small_.Step(Ids({0, 2}));
+  small_.Step(Ids({0, 2}));
+  small_.BeginStep();
+  small_.Phase(Ids({1, 3, 4}));
+  // 8 was never read; 1 has 1; 0 and 2 have .8 + .64.
+  EXPECT_EQ(small_.PhaseOrder(0, Ids({3, 4}), Ids({9, 10})).evict_queue,
+            Ids({8, 0, 2}));
+}
+
 // The same step's earlier phase is not this phase.
 TEST_F(LfuPolicyTest, BlocksReadInAnotherPhaseOfTheStepMayGo) {
+  small_.Step(Ids({0, 1, 2}));
   small_.BeginStep();
   small_.Phase(Ids({0, 1, 2}));
   small_.Phase(Ids({8, 9}));
+  // 8 has the lowest count, but it is of this phase.
   EXPECT_EQ(small_.PhaseOrder(1, Ids({9}), Ids({3})).evict_queue, Ids({0}));
 }
 

@@ -63,6 +63,24 @@ class LockstepParity(unittest.TestCase):
                 with self.subTest(capacity=capacity):
                     self.compare(system, "lfu", ("--hbm-capacity", capacity), (trace,))
 
+    def test_a_recording_is_the_trace(self):
+        with live_system.System() as system:
+            trace = live_system.synthetic(system.path("a.kvtrace"), steps=40)
+            folder = system.path("recorded")
+            os.mkdir(folder)
+            server = system.start_server("--record-dir", folder)
+            system.finish(system.start_worker(trace, "--node", "node-a", "--lockstep"))
+            live_system.terminate(server)
+            self.assertEqual(server.wait(live_system.PATIENCE), 0)
+            (recording,) = os.listdir(folder)
+            runs = []
+            for file in (trace, os.path.join(folder, recording)):
+                simulated = json.loads(live_system.run(live_system.CTL, "simulate", file, "--policy", "all",
+                                                       "--format", "json").stdout)
+                runs.append([[result[key] for key in ("policy", "total_seconds", *SAME)]
+                             for result in simulated["results"]])
+            self.assertEqual(*runs)
+
     def test_the_schedules_are_the_same(self):
         with live_system.System() as system:
             trace = live_system.synthetic(system.path("a.kvtrace"), steps=25)

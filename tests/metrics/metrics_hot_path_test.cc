@@ -15,13 +15,20 @@ std::atomic<uint64_t> allocations{0};
 
 }  // namespace
 
-void* operator new(size_t size) {
+// Inlined by halves, gcc takes them for a mismatch.
+#define KVPLACE_NOINLINE __attribute__((noinline))
+
+KVPLACE_NOINLINE void* operator new(size_t size) {
   ++allocations;
   if (void* const memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+KVPLACE_NOINLINE void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+KVPLACE_NOINLINE void operator delete(void* memory, size_t) noexcept {
+  std::free(memory);
+}
 
 namespace kvplace {
 namespace {

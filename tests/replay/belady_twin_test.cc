@@ -52,6 +52,23 @@ TEST(BeladyTwin, ByHand) {
   EXPECT_EQ(DramReads(hand.Make(), 4), 0u);
 }
 
+// A future that was used before begins anew.
+TEST(BeladyTwin, RunsAgainWithTheSameFuture) {
+  std::mt19937_64 random(5);
+  const Workload workload = RandomWorkload({}, random);
+  const DeviceConfig device = DeviceFor(
+      workload, SmallDevice(1, 1, 1).profile, ResidencyMode::kInclusive,
+      workload.peak_live_blocks / 3, Bytes(0), false);
+  RecordedFuture future(workload);
+  const BeladyPolicy policy(&future);
+  const auto once = RunClosedLoop(workload, device, policy, &future, {});
+  const auto again = RunClosedLoop(workload, device, policy, &future, {});
+  ASSERT_THAT(once, IsOk());
+  ASSERT_THAT(again, IsOk());
+  EXPECT_EQ(again->traffic.dram_reads, once->traffic.dram_reads);
+  EXPECT_GT(once->traffic.promoted, Bytes(0));
+}
+
 class BeladyTwin : public ::testing::TestWithParam<int> {};
 
 INSTANTIATE_TEST_SUITE_P(Seeds, BeladyTwin, ::testing::Range(0, 200));

@@ -252,6 +252,10 @@ TEST_F(EmulatedDeviceTest, PushesBackOnceThoughNobodyNeedsTheRoom) {
   Phase({});
   EXPECT_EQ(outcome_.evicted, Ids({3, 2}));
   EXPECT_EQ(outcome_.pushed_back, 2u);
+  order_.evict_queue = Ids({1, 0});
+  device_->SetOrder(&order_);
+  Phase({.reads = Ids({1})});
+  EXPECT_EQ(outcome_.evicted, Ids({0})) << "1 is read and passed over";
   Phase({});
   EXPECT_EQ(outcome_.evicted, Ids({})) << "in the first phase alone";
   EXPECT_EQ(outcome_.pushed_back, 0u);
