@@ -99,6 +99,8 @@ int Daemon::Run() {
   Reloader reloader(invocation_, options_, server_.get(),
                     {clock_, &log_, &metrics_});
   Loop(&reloader);
+  // A disk or a log that hangs must not make the process deaf.
+  UnblockSignals();
   server_->Shutdown(kShutdownGrace);
   server_.reset();
   log_.ReportSuppressed(true);

@@ -22,6 +22,11 @@ void BlockSignals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
+void UnblockSignals() {
+  const sigset_t set = WaitedFor();
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
 std::optional<int> WaitForSignal(absl::Duration timeout) {
   const sigset_t set = WaitedFor();
   const timespec wait = absl::ToTimespec(timeout);

@@ -16,6 +16,10 @@ void BlockSignals();
 // The next of these signals, or nothing after `timeout`.
 std::optional<int> WaitForSignal(absl::Duration timeout);
 
+// From now on these signals do what they do to a process that never asked for
+// them: end it. For the last stretch, when nobody waits for them any more.
+void UnblockSignals();
+
 }  // namespace kvplace
 
 #endif  // KVPLACE_SERVER_DAEMON_SIGNALS_H_

@@ -222,6 +222,18 @@ TEST(LoadOptionsTest, TheServiceTakesEveryValueInRange) {
   }
 }
 
+// The example of docs/operations.md, "Capacity".
+TEST(LoadOptionsTest, TheDocumentedSizesFit) {
+  const uint64_t pages = 32768 / 16;
+  const uint64_t handles = 64 * pages * 32;
+  EXPECT_EQ(handles, 4'194'304u);
+  EXPECT_EQ(Options().service.max_blocks_per_session, handles);
+  EXPECT_EQ(64 * handles, 268'435'456u);
+  EXPECT_LT(Options().service.max_blocks_total, 64 * handles);
+  EXPECT_EQ(Problem({"--max-blocks-total=268435456"}), "no problem");
+  EXPECT_EQ(64 * handles * 64, uint64_t{16} << 30);
+}
+
 TEST(LoadOptionsTest, ComparesAndTakesOverWhatIsReloadable) {
   const auto before = Load({});
   const auto after = Load({"--log-level=debug", "--max-sessions=9",

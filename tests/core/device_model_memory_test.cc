@@ -1,49 +1,19 @@
 // Bytes that a device's picture takes per block, counted by the allocator.
-//
-// This binary replaces the global operator new: every allocation of the model,
-// the planner and its plan is in the count, at the size malloc really gave.
+// Every allocation of the model, the planner and its plan is in the count.
 #include <gtest/gtest.h>
-#include <malloc.h>
 
-#include <atomic>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
 #include "server/core/device_model.h"
 #include "server/core/planner.h"
 #include "server/core/policy/registry.h"
+#include "tests/testing/counting_allocator.h"
 #include "tests/testing/small_device.h"
 #include "tests/testing/status_matchers.h"
-
-namespace {
-
-std::atomic<int64_t> allocated{0};
-
-void* Allocate(std::size_t size) {
-  void* const memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  allocated += static_cast<int64_t>(malloc_usable_size(memory));
-  return memory;
-}
-
-void Free(void* memory) {
-  allocated -= static_cast<int64_t>(malloc_usable_size(memory));
-  std::free(memory);
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return Allocate(size); }
-void* operator new[](std::size_t size) { return Allocate(size); }
-void operator delete(void* memory) noexcept { Free(memory); }
-void operator delete[](void* memory) noexcept { Free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { Free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { Free(memory); }
 
 namespace kvplace {
 namespace {
@@ -66,14 +36,14 @@ class DeviceModelMemory : public ::testing::TestWithParam<Shape> {
     policy_ = *MakeOnlinePolicy(GetParam().policy);
     capacity_ = static_cast<uint32_t>(GetParam().capacity * kBlocks);
     const DeviceConfig device = SmallDevice(kGroups, kPerGroup, capacity_);
-    before_ = allocated;
+    before_ = AllocatedBytes();
     model_ = std::make_unique<DeviceModel>(device, policy_.get());
     planner_ = std::make_unique<Planner>();
     plan_ = std::make_unique<Plan>();
   }
 
   double BytesPerBlock() const {
-    return static_cast<double>(allocated - before_) / kBlocks;
+    return static_cast<double>(AllocatedBytes() - before_) / kBlocks;
   }
 
   // Every block alive; the last `capacity_` handles are in HBM.

@@ -1,11 +1,14 @@
 // The parts of the process that need no process.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <string>
+#include <thread>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "server/daemon/log_output.h"
 #include "server/daemon/port_file.h"
 #include "server/daemon/secrets.h"
 #include "server/daemon/service_log.h"
@@ -73,6 +76,47 @@ TEST(ServiceLogTest, WritesIntoTheLog) {
   EXPECT_EQ(first["device"], 0);
   EXPECT_EQ(first["epoch"], 5);
   EXPECT_EQ(nlohmann::json::parse(lines[1])["node"], "n");
+}
+
+// Standard error as a pipe that nobody reads until told to.
+class StuckStderr {
+ public:
+  StuckStderr() : before_(dup(2)) {
+    EXPECT_EQ(pipe(ends_), 0);
+    dup2(ends_[1], 2);
+    close(ends_[1]);
+  }
+  void Read() {
+    reader_ = std::thread([this] {
+      char buffer[4096];
+      while (read(ends_[0], buffer, sizeof(buffer)) > 0) {
+      }
+    });
+  }
+  ~StuckStderr() {
+    // With the last writer gone the reader ends.
+    dup2(before_, 2);
+    close(before_);
+    if (reader_.joinable()) reader_.join();
+    close(ends_[0]);
+  }
+
+ private:
+  const int before_;
+  int ends_[2] = {-1, -1};
+  std::thread reader_;
+};
+
+TEST(LogOutputTest, AStuckReaderHoldsNobodyUp) {
+  StuckStderr stderr_pipe;
+  {
+    LogOutput output;
+    const std::string line(200, 'x');
+    // Were it written at once, this would not return.
+    for (int i = 0; i < 20000; ++i) output.Write(line);
+    EXPECT_GT(output.dropped(), 5000u);
+    stderr_pipe.Read();
+  }
 }
 
 TEST(AdminTokenFileTest, IsReadWithoutWhiteSpaceAround) {

@@ -3,47 +3,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <malloc.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <memory>
-#include <new>
 #include <random>
 #include <utility>
 #include <vector>
 
+#include "tests/testing/counting_allocator.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_metrics_sink.h"
 #include "tests/testing/session_messages.h"
 #include "tests/testing/status_matchers.h"
-
-namespace {
-
-std::atomic<int64_t> allocations{0};
-std::atomic<int64_t> live_bytes{0};
-
-void* Allocate(std::size_t size) {
-  void* const memory = std::malloc(size);
-  if (memory == nullptr) std::abort();
-  ++allocations;
-  live_bytes += static_cast<int64_t>(malloc_usable_size(memory));
-  return memory;
-}
-
-void Free(void* memory) {
-  live_bytes -= static_cast<int64_t>(malloc_usable_size(memory));
-  std::free(memory);
-}
-
-}  // namespace
-
-void* operator new(std::size_t size) { return Allocate(size); }
-void* operator new[](std::size_t size) { return Allocate(size); }
-void operator delete(void* memory) noexcept { Free(memory); }
-void operator delete[](void* memory) noexcept { Free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { Free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { Free(memory); }
 
 namespace kvplace {
 namespace {
@@ -124,7 +94,7 @@ class LargeDevice {
   static constexpr uint32_t kHandles = kPages * kSequences * kGroups;
 
   LargeDevice(const char* policy, Mode mode) {
-    const int64_t before = live_bytes;
+    const int64_t before = AllocatedBytes();
     DeviceConfig config =
         SmallDevice(kGroups, kPages * kSequences, kHandles / 2);
     scheduler_ = std::make_unique<DeviceScheduler>(
@@ -178,7 +148,7 @@ class LargeDevice {
     scheduler_->OnPlanDeparted();
   }
   double bytes_per_handle() const {
-    return static_cast<double>(live_bytes - before_) / kHandles;
+    return static_cast<double>(AllocatedBytes() - before_) / kHandles;
   }
 
  private:
@@ -198,9 +168,9 @@ TEST(DeviceSchedulerTest, NothingIsAllocatedPerBlockOnceWarm) {
     int64_t most = 0;
     for (int i = 0; i < 8; ++i) {
       const v1::Step step = device.NextStep();
-      const int64_t before = allocations;
+      const int64_t before = AllocationCount();
       device.Run(step);
-      most = std::max(most, allocations - before);
+      most = std::max(most, AllocationCount() - before);
     }
     // About 15,000 blocks are read. What is left: lists that a policy makes
     // for itself, growing.
