@@ -23,6 +23,8 @@ namespace kvplace {
 // only, where it depends on the tier) new KV is written into it.
 class BlockUse {
  public:
+  static constexpr uint32_t kNoPhase = UINT32_MAX;
+
   BlockUse(uint32_t phase, bool read) : packed_(phase << 1 | (read ? 1 : 0)) {}
   uint32_t phase() const { return packed_ >> 1; }
   bool read() const { return (packed_ & 1) != 0; }

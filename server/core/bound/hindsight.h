@@ -12,30 +12,31 @@
 
 #include "server/core/bound/access_window.h"
 #include "server/core/bound/clairvoyant_schedule.h"
+#include "server/core/bound/dual_bound.h"
 #include "server/core/bound/prices.h"
 #include "server/core/units.h"
 
 namespace kvplace {
 
-// Runs task(0) .. task(n - 1), on as many threads as it likes, and returns when
-// all are done.
-using ParallelFor =
-    std::function<void(size_t n, const std::function<void(size_t)>& task)>;
-// One after the other, on the caller's thread.
-void RunInOrder(size_t n, const std::function<void(size_t)>& task);
+struct HindsightProgress {
+  uint32_t iterations = 0;
+  uint32_t sweeps = 0;
+  Seconds lower;
+  Seconds upper;
+};
 
 struct HindsightOptions {
   // Stop when (upper - lower) / lower is at most this. >= 0.
   double gap = 0.01;
-  // Most evaluations of the dual.
-  uint32_t max_iterations = 2000;
-  // Most sweeps of the search for a schedule; 0: no schedule is looked for
-  // beyond the instant ones.
-  uint32_t max_sweeps = 4000;
-  // Seconds by `now`, if that is set. Stops between iterations; the instant
-  // certificates are always there. May be exceeded by one of each.
+  // Most evaluations of the dual; 0: the instant certificates only.
+  uint32_t max_iterations = 100000;
+  // Most sweeps of the search for a schedule; 0: the instant one only.
+  uint32_t max_sweeps = 100000;
+  // Seconds by `now`, if that is set. May be exceeded by one iteration and one
+  // sweep; the instant certificates are always there.
   double time_limit_seconds = 60;
-  // Monotonic seconds; without it there is no time limit.
+  // Monotonic seconds, callable from any thread that `parallel` uses; without
+  // it there is no time limit.
   std::function<double()> now;
   ParallelFor parallel = RunInOrder;
   // Of the order in which blocks are visited. The result depends on nothing
@@ -44,15 +45,8 @@ struct HindsightOptions {
   // Prices to start from, by phase, of an earlier window much like this one;
   // empty: from the machine.
   std::vector<PhasePrices> start;
-  // Told now and then; may be empty.
-  std::function<void(const struct HindsightProgress&)> on_progress;
-};
-
-struct HindsightProgress {
-  uint32_t iterations = 0;
-  uint32_t sweeps = 0;
-  Seconds lower;
-  Seconds upper;
+  // Told now and then, from the caller's thread; may be empty.
+  std::function<void(const HindsightProgress&)> on_progress;
 };
 
 struct HindsightResult {
@@ -65,7 +59,7 @@ struct HindsightResult {
   // The instant certificates, both at most `lower`.
   Seconds roofline;
   Seconds fewest_dram_reads;
-  // Prices of `lower` where it comes from the dual.
+  // The best prices found, by phase.
   std::vector<PhasePrices> prices;
   uint32_t iterations = 0;
   uint32_t sweeps = 0;
@@ -77,6 +71,9 @@ struct HindsightResult {
 
 HindsightResult SolveHindsight(const AccessWindow& window,
                                const HindsightOptions& options);
+
+// Sum over the phases of CostModel::Roofline.
+Seconds RooflineOf(const AccessWindow& window);
 
 }  // namespace kvplace
 

@@ -1,0 +1,103 @@
+// The dual of the placement problem: what prices certify.
+//
+// With a price on each limit of a phase (PhaseLimits) and a rent per byte of
+// HBM and phase, blocks no longer compete, and each takes the cheapest path
+// through its own uses: in HBM or not at each of them, promoted when read,
+// fetched, or evicted in between at the cheapest phase. Then
+//
+//   L = sum_p fixed costs + sum_blocks cheapest path - C_H * sum_p rent
+//
+// is at most the time of every feasible schedule, at ANY prices (weak duality,
+// docs/bounds.md). What the chosen paths use tells how to change the prices.
+//
+// Thread-safety: one Evaluate at a time. Time: O(uses + phases log phases).
+#ifndef KVPLACE_SERVER_CORE_BOUND_DUAL_BOUND_H_
+#define KVPLACE_SERVER_CORE_BOUND_DUAL_BOUND_H_
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "server/core/bound/access_window.h"
+#include "server/core/bound/phase_limits.h"
+#include "server/core/bound/prices.h"
+#include "server/core/bound/range_min.h"
+
+namespace kvplace {
+
+// Runs task(0) .. task(n - 1), on as many threads as it likes, and returns when
+// all are done.
+using ParallelFor =
+    std::function<void(size_t n, const std::function<void(size_t)>& task)>;
+// One after the other, on the caller's thread.
+void RunInOrder(size_t n, const std::function<void(size_t)>& task);
+
+// What the blocks' cheapest paths use in one phase.
+struct PhaseDemand {
+  PhaseUsage usage;
+  // Bytes in HBM during the phase; may be more than fit.
+  double resident = 0;
+};
+
+class DualBound {
+ public:
+  // `window` must outlive it.
+  explicit DualBound(const AccessWindow& window);
+
+  // L at these prices, one per phase, less what rounding can have added.
+  // `demand` is overwritten; the same for every `parallel`.
+  double Evaluate(const std::vector<PhasePrices>& prices,
+                  const ParallelFor& parallel,
+                  std::vector<PhaseDemand>* demand);
+
+  const PhaseLimits& limits() const { return limits_; }
+
+ private:
+  struct PhaseCost {
+    double hit, miss, promote;
+    // Rents of phases 0 .. p.
+    double rent_sum;
+  };
+  // A part of the blocks, the same whoever runs it.
+  struct Shard {
+    uint32_t first_block = 0;
+    uint32_t end_block = 0;
+    double cost = 0;
+    std::vector<PhaseDemand> demand;
+    // Choices of one block, by use.
+    std::vector<uint8_t> choices;
+  };
+
+  void Price(const std::vector<PhasePrices>& prices);
+  double RentBefore(uint32_t phase) const {
+    return phase == 0 ? 0 : phases_[phase - 1].rent_sum;
+  }
+  void Run(Shard* shard) const;
+  void InclusivePath(uint32_t block, Shard* shard) const;
+  void ExclusivePath(uint32_t block, Shard* shard) const;
+  // Adds a stay of `bytes` in phases [from, until].
+  static void Occupy(Shard* shard, uint32_t from, uint32_t until,
+                     double bytes);
+
+  const AccessWindow& window_;
+  const PhaseLimits limits_;
+  std::vector<Shard> shards_;
+
+  // At the prices of the last Evaluate.
+  std::vector<PhaseCost> phases_;
+  // Cost of a fetch at the end of phase q less the rents up to q, and of an
+  // eviction plus the rents up to q.
+  std::vector<double> fetch_less_rent_;
+  std::vector<double> evict_and_rent_;
+  // Exclusive mode: of new KV.
+  std::vector<double> new_in_hbm_, new_in_dram_;
+  RangeMin fetch_;
+  RangeMin evict_;
+  OrderedPairMin evict_then_fetch_;
+  double least_fetch_ = 0;
+  double least_evict_ = 0;
+};
+
+}  // namespace kvplace
+
+#endif  // KVPLACE_SERVER_CORE_BOUND_DUAL_BOUND_H_

@@ -1,0 +1,380 @@
+#include "server/core/bound/schedule_search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "server/core/bound/phase_limits.h"
+
+namespace kvplace {
+namespace {
+
+// Phases drawn to find one with slack for a fetch, per try.
+constexpr int kDraws = 2;
+// A try near the use: rent is least there. In phases.
+constexpr uint32_t kNear = 60;
+
+}  // namespace
+
+ScheduleSearch::ScheduleSearch(const AccessWindow& window,
+                               ClairvoyantSchedule start, uint64_t seed)
+    : window_(window),
+      random_(seed),
+      order_(window.blocks()),
+      exclusive_(window.exclusive()),
+      routing_(window.device().read_routing) {
+  std::iota(order_.begin(), order_.end(), 0u);
+  const MachineProfile& machine = window.device().profile;
+  const double hbm = machine.hbm.value();
+  const double dram =
+      machine.dram.value() / window.device().devices_sharing_dram;
+  hbm_ = 1 / hbm;
+  link_read_ = 1 / machine.link_read.value();
+  link_write_ = 1 / machine.link_write.value();
+  dram_ = 1 / dram;
+  both_ = 1 / (hbm + machine.link_read.value());
+  both_dram_ = 1 / (hbm + dram);
+  block_time_ = static_cast<double>(window.largest_block().count()) *
+                std::max(link_read_, dram_);
+  Restart(std::move(start));
+}
+
+void ScheduleSearch::Restart(ClairvoyantSchedule start) {
+  schedule_ = std::move(start);
+  const uint32_t phases = window_.phases();
+  loads_.assign(phases, Load());
+  resident_.assign(phases, 0);
+  full_.assign((size_t{phases} + 63) / 64, 0);
+  const double fixed =
+      static_cast<double>(window_.device().fixed_bytes_per_phase.count());
+  for (uint32_t p = 0; p < phases; ++p) {
+    Load& load = loads_[p];
+    load.hbm = load.fixed = fixed;
+    if (!exclusive_) {
+      const auto n = static_cast<double>(window_.new_kv()[p].count());
+      load.hbm += n;
+      load.fixed += n;
+      load.dram_write += n;
+    }
+  }
+  for (uint32_t i = 0; i < window_.blocks(); ++i) {
+    TakeInHand(i);
+    Count(i, 1);
+    for (const Stay& stay : stays_) Occupy(stay, window_.block_bytes(i).count());
+  }
+  // Phases without room for the largest block although nothing was added.
+  for (uint32_t p = 0; p < phases; ++p) {
+    if (window_.capacity() - Bytes(resident_[p]) < window_.largest_block()) {
+      full_[p / 64] |= uint64_t{1} << (p % 64);
+    }
+  }
+}
+
+double ScheduleSearch::Time(const Load& load) const {
+  const double r = load.dram_read;
+  const double w = load.dram_write;
+  const double dram =
+      std::max(r * link_read_, std::max(w * link_write_, (r + w) * dram_));
+  const double hbm =
+      routing_ ? std::max((load.hbm + r) * both_,
+                          std::max((load.hbm + r + w) * both_dram_,
+                                   load.fixed * hbm_))
+               : load.hbm * hbm_;
+  const double most = std::max(hbm, dram);
+  const double inside = width_ - std::abs(hbm - dram);
+  return inside > 0 ? most + inside * inside / (4 * width_) : most;
+}
+
+double ScheduleSearch::PricedTime(uint32_t phase, const Load& load) const {
+  const double share = options_->linear_share;
+  if (share == 0) return Time(load);
+  const Load& price = priced_[phase];
+  const double linear =
+      load.hbm * price.hbm + load.dram_read * price.dram_read +
+      load.dram_write * price.dram_write + load.fixed * price.fixed;
+  return (1 - share) * Time(load) + share * linear;
+}
+
+void ScheduleSearch::SetPrices() {
+  rent_sums_.resize(options_->prices.size());
+  priced_.resize(options_->prices.size());
+  const double least_rent =
+      hbm_ / (2 * static_cast<double>(rent_sums_.size()));
+  double sum = 0;
+  for (size_t p = 0; p < rent_sums_.size(); ++p) {
+    const PhasePrices& prices = options_->prices[p];
+    // Where room is free, a shorter stay is still the better one.
+    sum += std::max(prices.rent, least_rent);
+    rent_sums_[p] = sum;
+    const auto& th = prices.limit;
+    const double both = th[PhaseLimits::kBoth] * both_ +
+                        th[PhaseLimits::kBothInternal] * both_dram_;
+    const double internal = th[PhaseLimits::kInternal] * dram_;
+    const double hbm = th[PhaseLimits::kHbm] * hbm_;
+    Load& price = priced_[p];
+    price.dram_read =
+        both + th[PhaseLimits::kLinkRead] * link_read_ + internal;
+    price.dram_write = th[PhaseLimits::kBothInternal] * both_dram_ +
+                       th[PhaseLimits::kLinkWrite] * link_write_ + internal;
+    price.hbm = exclusive_ ? hbm : both;
+    price.fixed = exclusive_ ? 0 : hbm;
+  }
+}
+
+double ScheduleSearch::Total() const {
+  double total = 0;
+  for (const Load& load : loads_) total += Time(load);
+  return total;
+}
+
+void ScheduleSearch::TakeInHand(uint32_t block) {
+  uses_ = window_.uses(block);
+  writes_ = window_.writes(block);
+  stays_ = std::span(schedule_.stays)
+               .subspan(window_.block(block).first_use, uses_.size());
+  bytes_ = static_cast<double>(window_.block_bytes(block).count());
+}
+
+void ScheduleSearch::Count(uint32_t block, double sign) {
+  const double bytes = sign * bytes_;
+  for (size_t j = 0; j < uses_.size(); ++j) {
+    Load& load = loads_[uses_[j].phase()];
+    const Stay& stay = stays_[j];
+    if (uses_[j].read()) {
+      (stay.resident() ? load.hbm : load.dram_read) += bytes;
+    }
+    if (exclusive_) {
+      (stay.resident() ? load.hbm : load.dram_write) += sign * writes_[j];
+    }
+    if (!stay.resident()) continue;
+    const StayEdges edges = EdgesOf(window_.block(block), uses_, stays_, j);
+    if (edges.arrival == StayEdges::kPromoted ||
+        edges.arrival == StayEdges::kFetched) {
+      Load& before = loads_[stay.from - 1];
+      before.hbm += bytes;
+      before.fixed += bytes;
+      if (edges.arrival == StayEdges::kFetched) before.dram_read += bytes;
+    }
+    if (exclusive_ && edges.evicted) {
+      loads_[stay.until].hbm += bytes;
+      loads_[stay.until].dram_write += bytes;
+    }
+  }
+}
+
+void ScheduleSearch::Occupy(const Stay& stay, int64_t bytes) {
+  if (!stay.resident()) return;
+  const int64_t most =
+      (window_.capacity() - window_.largest_block()).count();
+  for (uint32_t p = stay.from; p <= stay.until; ++p) {
+    resident_[p] += bytes;
+    const uint64_t bit = uint64_t{1} << (p % 64);
+    if (resident_[p] > most) {
+      full_[p / 64] |= bit;
+    } else {
+      full_[p / 64] &= ~bit;
+    }
+  }
+}
+
+bool ScheduleSearch::Open(uint32_t first, uint32_t end) const {
+  if (first >= end) return true;
+  const uint32_t last = end - 1;
+  const uint64_t from_first = ~uint64_t{0} << (first % 64);
+  const uint64_t to_last = ~uint64_t{0} >> (63 - last % 64);
+  uint32_t word = first / 64;
+  if (word == last / 64) return (full_[word] & from_first & to_last) == 0;
+  if ((full_[word] & from_first) != 0) return false;
+  for (++word; word < last / 64; ++word) {
+    if (full_[word] != 0) return false;
+  }
+  return (full_[word] & to_last) == 0;
+}
+
+bool ScheduleSearch::OpenFor(size_t j, uint32_t first, uint32_t end) const {
+  if (j > 0 && stays_[j - 1].resident()) {
+    first = std::max(first, stays_[j - 1].until + 1);
+  }
+  if (j < stays_.size() && stays_[j].resident()) {
+    end = std::min(end, stays_[j].from);
+  }
+  return Open(first, end);
+}
+
+double ScheduleSearch::Rent(uint32_t first, uint32_t end) const {
+  const double before = first == 0 ? 0 : rent_sums_[first - 1];
+  return options_->rent_share * bytes_ * (rent_sums_[end - 1] - before);
+}
+
+void ScheduleSearch::TryFetch(size_t j, uint32_t phase, double before,
+                              bool from_in, double* best) {
+  const uint32_t end = uses_[j].phase() + 1;
+  const double rent = Rent(phase + 1, end);
+  if (before + rent >= *best || !OpenFor(j, phase + 1, end)) return;
+  const Load load = loads_[phase];
+  Load more = load;
+  more.hbm += bytes_;
+  more.fixed += bytes_;
+  more.dram_read += bytes_;
+  const double cost = before + rent + PricedTime(phase, more) -
+                      PricedTime(phase, load);
+  if (cost >= *best) return;
+  *best = cost;
+  steps_[j].from = phase + 1;
+  steps_[j].in_from_in = from_in;
+}
+
+uint32_t ScheduleSearch::PhaseWithSlack(uint32_t first, uint32_t end) {
+  uint32_t best = first;
+  double least = kNever;
+  for (int n = 0; n < kDraws; ++n) {
+    const uint64_t draw = static_cast<uint32_t>(random_());
+    const auto phase =
+        first + static_cast<uint32_t>((draw * (end - first)) >> 32);
+    const Load& load = loads_[phase];
+    const double busy = load.dram_read * link_read_ - load.hbm * hbm_;
+    if (busy >= least) continue;
+    least = busy;
+    best = phase;
+  }
+  return best;
+}
+
+void ScheduleSearch::Arrive(uint32_t block, size_t j) {
+  Step& step = steps_[j];
+  const uint32_t q = uses_[j].phase();
+  double best = kNever;
+  double before = 0;  // of not being in HBM since the use before
+  uint32_t gap = window_.block(block).born;
+  step.from = Stay::kNone;
+  step.in_from_in = step.out_from_in = false;
+  if (j == 0) {
+    if (OpenFor(0, gap, q + 1)) {
+      best = Rent(gap, q + 1);
+      step.from = gap;
+    }
+  } else {
+    const Step& last = steps_[j - 1];
+    gap = uses_[j - 1].phase() + 1;
+    step.out_from_in = last.evicted < last.out;
+    before = step.out_from_in ? last.evicted : last.out;
+    const double arrived =
+        uses_[j - 1].read() ? std::min(last.in, last.promoted) : last.in;
+    if (arrived < kNever && OpenFor(j, gap, q + 1)) {
+      best = arrived + Rent(gap, q + 1);
+      step.from = gap;
+      step.in_from_in = last.in <= arrived;
+    }
+  }
+  if (gap < q) {
+    // A fetch costs at least its write into HBM.
+    if (best - before > bytes_ * hbm_) {
+      TryFetch(j, PhaseWithSlack(std::max(gap, q - std::min(q, kNear)), q),
+               before, step.out_from_in, &best);
+      TryFetch(j, PhaseWithSlack(gap, q), before, step.out_from_in, &best);
+    }
+    const Stay& now = stays_[j];
+    if (now.resident() && now.from > gap) {
+      TryFetch(j, now.from - 1, before, step.out_from_in, &best);
+    }
+  }
+  step.in = step.evicted = best;
+  step.out = step.promoted = before;
+}
+
+void ScheduleSearch::Serve(size_t j) {
+  Step& step = steps_[j];
+  const uint32_t p = uses_[j].phase();
+  const Load& load = loads_[p];
+  const double read = uses_[j].read() ? bytes_ : 0;
+  const double written = exclusive_ ? writes_[j] : 0;
+  Load out = load;
+  out.dram_read += read;
+  out.dram_write += written;
+  step.out += PricedTime(p, out);
+  out.hbm += bytes_;
+  out.fixed += bytes_;
+  step.promoted += PricedTime(p, out);
+  if (step.in >= kNever) return;
+  Load in = load;
+  in.hbm += read + written;
+  step.in += PricedTime(p, in);
+  if (exclusive_) {
+    in.hbm += bytes_;
+    in.dram_write += bytes_;
+    step.evicted += PricedTime(p, in);
+  } else {
+    step.evicted = step.in;
+  }
+}
+
+void ScheduleSearch::FindPath(uint32_t block) {
+  steps_.resize(uses_.size());
+  for (size_t j = 0; j < uses_.size(); ++j) {
+    Arrive(block, j);
+    Serve(j);
+  }
+}
+
+void ScheduleSearch::TracePath(uint32_t block) {
+  const size_t n = uses_.size();
+  const uint32_t last_phase = uses_[n - 1].phase();
+  const uint32_t end = window_.block(block).last;
+  path_.assign(n, Stay());
+  const Step& final = steps_[n - 1];
+  uint32_t until = last_phase;
+  double in = final.evicted;
+  if (exclusive_ && OpenFor(n, last_phase + 1, end + 1)) {
+    const double stays = final.in + (end > last_phase
+                                         ? Rent(last_phase + 1, end + 1)
+                                         : 0);
+    if (stays < in) {
+      in = stays;
+      until = end;
+    }
+  }
+  bool resident = in < final.out;
+  for (size_t j = n; j-- > 0;) {
+    if (!resident) {
+      resident = steps_[j].out_from_in;
+      if (j > 0) until = uses_[j - 1].phase();
+      continue;
+    }
+    path_[j] = {steps_[j].from, until};
+    resident = steps_[j].in_from_in;
+    if (j > 0) until = uses_[j - 1].phase();
+  }
+}
+
+bool ScheduleSearch::Replace(uint32_t block) {
+  if (std::equal(path_.begin(), path_.end(), stays_.begin())) return false;
+  const int64_t bytes = window_.block_bytes(block).count();
+  for (size_t j = 0; j < path_.size(); ++j) {
+    if (path_[j] == stays_[j]) continue;
+    Occupy(stays_[j], -bytes);
+    stays_[j] = path_[j];
+    Occupy(stays_[j], bytes);
+  }
+  return true;
+}
+
+uint64_t ScheduleSearch::Sweep(const SweepOptions& options) {
+  options_ = &options;
+  width_ = options.smoothing * block_time_;
+  SetPrices();
+  std::shuffle(order_.begin(), order_.end(), random_);
+  uint64_t moved = 0;
+  for (const uint32_t block : order_) {
+    TakeInHand(block);
+    Count(block, -1);
+    FindPath(block);
+    TracePath(block);
+    if (Replace(block)) ++moved;
+    Count(block, 1);
+  }
+  width_ = 0;
+  return moved;
+}
+
+}  // namespace kvplace
