@@ -1,0 +1,146 @@
+#include "tests/testing/exact_placement.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <map>
+#include <utility>
+
+#include "server/core/cost_model.h"
+#include "tests/testing/placement_problem.h"
+
+namespace kvplace {
+namespace {
+
+// Blocks by their number in the problem.
+using Set = uint64_t;
+
+class Search {
+ public:
+  Search(const Workload& workload, const DeviceConfig& device, Routing routing)
+      : problem_(workload, device),
+        cost_(device),
+        block_bytes_(workload.block_bytes()),
+        routing_(problem_.inclusive ? routing : Routing::kNone) {}
+
+  Seconds Run() const {
+    if (problem_.phases == 0) return Seconds(0);
+    // Least time of the phases before p by what is in HBM in phase p.
+    std::map<Set, double> least;
+    ForEachPlacement(0, [&](Set hbm) { least[hbm] = 0; });
+    for (size_t p = 0; p < problem_.phases; ++p) {
+      std::map<Set, double> next;
+      for (const auto& [hbm, before] : least) {
+        const auto go_on = [&, from = hbm, time = before](Set to) {
+          const double total = time + PhaseTime(p, from, to);
+          const auto [it, added] = next.emplace(to, total);
+          it->second = std::min(it->second, total);
+        };
+        ForEachPlacement(p + 1, go_on);
+      }
+      least = std::move(next);
+    }
+    // After the last phase nothing is left.
+    return Seconds(least.at(0));
+  }
+
+ private:
+  Set Alive(size_t phase) const {
+    return Where([phase](const auto& block) { return block.AliveIn(phase); });
+  }
+
+  template <typename Predicate>
+  Set Where(Predicate predicate) const {
+    Set set = 0;
+    for (size_t i = 0; i < problem_.blocks.size(); ++i) {
+      if (predicate(problem_.blocks[i])) set |= Set{1} << i;
+    }
+    return set;
+  }
+
+  template <typename Do>
+  void ForEachPlacement(size_t phase, Do visit) const {
+    const Set alive = Alive(phase);
+    for (Set hbm = alive;; hbm = (hbm - 1) & alive) {
+      if (std::popcount(hbm) * problem_.block_bytes <= problem_.capacity) {
+        visit(hbm);
+      }
+      if (hbm == 0) return;
+    }
+  }
+
+  Bytes BytesOf(Set set) const { return block_bytes_ * std::popcount(set); }
+  Bytes NewKv(size_t phase, Set set) const {
+    double bytes = 0;
+    for (size_t i = 0; i < problem_.blocks.size(); ++i) {
+      if ((set >> i & 1) != 0) bytes += problem_.blocks[i].new_kv[phase];
+    }
+    return Bytes(static_cast<int64_t>(bytes));
+  }
+
+  // Of phase p with `from` in HBM, and `to` in the phase after it.
+  double PhaseTime(size_t p, Set from, Set to) const {
+    const Set alive = Alive(p);
+    const Set stay = alive & Alive(p + 1);
+    const Set read =
+        Where([p](const auto& block) -> bool { return block.read[p]; });
+    const Set arrive = to & stay & ~from;
+    PhaseTraffic traffic;
+    traffic.hbm_reads = BytesOf(read & from);
+    traffic.dram_reads = BytesOf(read & ~from);
+    traffic.promoted = BytesOf(arrive & read);
+    traffic.prefetched = BytesOf(arrive & ~read);
+    traffic.demoted = BytesOf(from & stay & ~to);
+    traffic.new_kv_hbm = NewKv(p, alive & from);
+    traffic.new_kv_dram = NewKv(p, alive & ~from);
+    if (routing_ == Routing::kBytes) return BestTimeByBytes(traffic);
+    if (routing_ == Routing::kWholeBlocks) {
+      const Bytes routed =
+          block_bytes_ * cost_.BestRoutedBlocks(traffic, block_bytes_,
+                                                std::popcount(read & from));
+      traffic.hbm_reads -= routed;
+      traffic.dram_reads += routed;
+    }
+    return cost_.Time(traffic).value();
+  }
+
+  // Inclusive mode. The time is the largest of linear functions of the bytes y
+  // that move over, one falling, so it is least at an end of the range or where
+  // the falling one meets another.
+  double BestTimeByBytes(const PhaseTraffic& t) const {
+    const auto number = [](Bytes b) { return static_cast<double>(b.count()); };
+    const double n = number(t.new_kv());
+    const double a =
+        problem_.fixed + n + number(t.hbm_reads + t.promoted + t.prefetched);
+    const double r = number(t.dram_reads + t.prefetched);
+    const double most = number(t.hbm_reads);
+    const auto time = [&](double y) {
+      return std::max({(a - y) / problem_.hbm, (r + y) / problem_.link_read,
+                       n / problem_.link_write, (r + y + n) / problem_.dram});
+    };
+    double best = std::min(time(0), time(most));
+    const auto meet = [&](double base, double bandwidth) {
+      // (a - y) / hbm = (base + y) / bandwidth
+      const double y = (a / problem_.hbm - base / bandwidth) /
+                       (1 / problem_.hbm + 1 / bandwidth);
+      if (y > 0 && y < most) best = std::min(best, time(y));
+    };
+    meet(r, problem_.link_read);
+    meet(r + n, problem_.dram);
+    return best;
+  }
+
+  const PlacementProblem problem_;
+  const CostModel cost_;
+  const Bytes block_bytes_;
+  const Routing routing_;
+};
+
+}  // namespace
+
+Seconds IntegralOptimum(const Workload& workload, const DeviceConfig& device,
+                        Routing routing) {
+  return Search(workload, device, routing).Run();
+}
+
+}  // namespace kvplace
