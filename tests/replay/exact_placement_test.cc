@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
+#include <vector>
 
 #include "server/replay/simulation.h"
 #include "tests/replay/hand_workload.h"
@@ -94,6 +96,27 @@ TEST(ExactPlacement, ChangeOfPlacementByHand) {
   // Room for both.
   EXPECT_DOUBLE_EQ(Integral(workload, Device(kExclusive, 2), Routing::kNone),
                    4 * 0.064);
+}
+
+// HBM for two of three blocks, the last of which begins in phase 1.
+TEST(ExactPlacement, ScheduleByHand) {
+  HandWorkload hand;
+  hand.initial = Ids({0, 1});
+  hand.phases = {{{}, Ids({0}), {}}, {Ids({2}), Ids({0, 1, 2}), Ids({1})}};
+  const Workload workload = hand.Make();
+  const auto seconds = [&](ResidencyMode mode, std::vector<BlockSet> hbm) {
+    return ScheduleSeconds(workload, Device(mode, 2), hbm, Routing::kNone)
+        .value();
+  };
+  // Block 0 is promoted; 2 begins in DRAM, and with it 16 bytes.
+  EXPECT_DOUBLE_EQ(seconds(kInclusive, {0b000, 0b001}), 0.64 + 1.28);
+  // Block 0 leaves for 1, which is prefetched.
+  EXPECT_DOUBLE_EQ(seconds(kInclusive, {0b001, 0b110}), 0.64 + 0.64);
+  EXPECT_DOUBLE_EQ(seconds(kExclusive, {0b001, 0b110}), 128.0 / 150 + 0.64);
+  EXPECT_EQ(seconds(kInclusive, {0b000, 0b111}),
+            std::numeric_limits<double>::infinity());
+  EXPECT_EQ(seconds(kInclusive, {0b100, 0b000}),
+            std::numeric_limits<double>::infinity());
 }
 
 // A link as fast as HBM, and DRAM no limit: parts of blocks are worth having.

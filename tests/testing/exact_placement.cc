@@ -3,17 +3,16 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "server/core/cost_model.h"
 #include "tests/testing/placement_problem.h"
 
 namespace kvplace {
 namespace {
-
-// Blocks by their number in the problem.
-using Set = uint64_t;
 
 class Search {
  public:
@@ -26,12 +25,12 @@ class Search {
   Seconds Run() const {
     if (problem_.phases == 0) return Seconds(0);
     // Least time of the phases before p by what is in HBM in phase p.
-    std::map<Set, double> least;
-    ForEachPlacement(0, [&](Set hbm) { least[hbm] = 0; });
+    std::map<BlockSet, double> least;
+    ForEachPlacement(0, [&](BlockSet hbm) { least[hbm] = 0; });
     for (size_t p = 0; p < problem_.phases; ++p) {
-      std::map<Set, double> next;
+      std::map<BlockSet, double> next;
       for (const auto& [hbm, before] : least) {
-        const auto go_on = [&, from = hbm, time = before](Set to) {
+        const auto go_on = [&, from = hbm, time = before](BlockSet to) {
           const double total = time + PhaseTime(p, from, to);
           const auto [it, added] = next.emplace(to, total);
           it->second = std::min(it->second, total);
@@ -44,33 +43,48 @@ class Search {
     return Seconds(least.at(0));
   }
 
+  Seconds Of(const std::vector<BlockSet>& hbm) const {
+    double seconds = 0;
+    for (size_t p = 0; p < problem_.phases; ++p) {
+      if ((hbm[p] & ~Alive(p)) != 0 || !Fits(hbm[p])) {
+        return Seconds(std::numeric_limits<double>::infinity());
+      }
+      seconds += PhaseTime(p, hbm[p], p + 1 < hbm.size() ? hbm[p + 1] : 0);
+    }
+    return Seconds(seconds);
+  }
+
  private:
-  Set Alive(size_t phase) const {
+  BlockSet Alive(size_t phase) const {
     return Where([phase](const auto& block) { return block.AliveIn(phase); });
   }
 
   template <typename Predicate>
-  Set Where(Predicate predicate) const {
-    Set set = 0;
+  BlockSet Where(Predicate predicate) const {
+    BlockSet set = 0;
     for (size_t i = 0; i < problem_.blocks.size(); ++i) {
-      if (predicate(problem_.blocks[i])) set |= Set{1} << i;
+      if (predicate(problem_.blocks[i])) set |= BlockSet{1} << i;
     }
     return set;
   }
 
+  bool Fits(BlockSet hbm) const {
+    return std::popcount(hbm) * problem_.block_bytes <= problem_.capacity;
+  }
+
   template <typename Do>
   void ForEachPlacement(size_t phase, Do visit) const {
-    const Set alive = Alive(phase);
-    for (Set hbm = alive;; hbm = (hbm - 1) & alive) {
-      if (std::popcount(hbm) * problem_.block_bytes <= problem_.capacity) {
-        visit(hbm);
-      }
+    const BlockSet alive = Alive(phase);
+    for (BlockSet hbm = alive;; hbm = (hbm - 1) & alive) {
+      if (Fits(hbm)) visit(hbm);
       if (hbm == 0) return;
     }
   }
 
-  Bytes BytesOf(Set set) const { return block_bytes_ * std::popcount(set); }
-  Bytes NewKv(size_t phase, Set set) const {
+  Bytes BytesOf(BlockSet set) const {
+    return block_bytes_ * std::popcount(set);
+  }
+  Bytes NewKv(size_t phase, BlockSet set) const {
     double bytes = 0;
     for (size_t i = 0; i < problem_.blocks.size(); ++i) {
       if ((set >> i & 1) != 0) bytes += problem_.blocks[i].new_kv[phase];
@@ -79,12 +93,12 @@ class Search {
   }
 
   // Of phase p with `from` in HBM, and `to` in the phase after it.
-  double PhaseTime(size_t p, Set from, Set to) const {
-    const Set alive = Alive(p);
-    const Set stay = alive & Alive(p + 1);
-    const Set read =
+  double PhaseTime(size_t p, BlockSet from, BlockSet to) const {
+    const BlockSet alive = Alive(p);
+    const BlockSet stay = alive & Alive(p + 1);
+    const BlockSet read =
         Where([p](const auto& block) -> bool { return block.read[p]; });
-    const Set arrive = to & stay & ~from;
+    const BlockSet arrive = to & stay & ~from;
     PhaseTraffic traffic;
     traffic.hbm_reads = BytesOf(read & from);
     traffic.dram_reads = BytesOf(read & ~from);
@@ -137,6 +151,11 @@ class Search {
 };
 
 }  // namespace
+
+Seconds ScheduleSeconds(const Workload& workload, const DeviceConfig& device,
+                        const std::vector<BlockSet>& hbm, Routing routing) {
+  return Search(workload, device, routing).Of(hbm);
+}
 
 Seconds IntegralOptimum(const Workload& workload, const DeviceConfig& device,
                         Routing routing) {

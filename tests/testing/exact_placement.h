@@ -12,6 +12,9 @@
 #ifndef KVPLACE_TESTS_TESTING_EXACT_PLACEMENT_H_
 #define KVPLACE_TESTS_TESTING_EXACT_PLACEMENT_H_
 
+#include <cstdint>
+#include <vector>
+
 #include "server/core/topology.h"
 #include "server/core/units.h"
 #include "server/replay/workload.h"
@@ -22,6 +25,15 @@ namespace kvplace {
 // copies, in inclusive mode: nothing, the best number of whole blocks, the best
 // number of bytes. No difference in exclusive mode.
 enum class Routing { kNone, kWholeBlocks, kBytes };
+
+// Blocks in HBM: bit i for block i of the PlacementProblem. REQUIRES: at most
+// 64 blocks.
+using BlockSet = uint64_t;
+
+// What one schedule takes: hbm[p] is in HBM in phase p. Infinity if more is in
+// HBM than fits, or a block that does not exist then.
+Seconds ScheduleSeconds(const Workload& workload, const DeviceConfig& device,
+                        const std::vector<BlockSet>& hbm, Routing routing);
 
 // Over all schedules of whole blocks. REQUIRES: few blocks at once; time is
 // phases * 4^blocks.

@@ -118,17 +118,21 @@ PlacementCase RandomPlacementCase(uint64_t seed, size_t most_alive) {
   made.device = DeviceFor(made.workload, RandomProfile(random), mode, capacity,
                           fixed, routing);
   made.device.devices_sharing_dram = random() % 4 == 0 ? 2 : 1;
+  if (random() % 4 == 0) {
+    made.device.hbm_capacity += Bytes(made.workload.block_bytes().count() / 2);
+  }
   const MachineProfile& profile = made.device.profile;
   std::ostringstream name;
   name << "seed " << seed << ", "
        << (mode == ResidencyMode::kInclusive ? "inclusive" : "exclusive")
-       << (routing ? ", routing" : "") << ", capacity " << capacity << " of "
-       << made.workload.peak_live_blocks << " blocks, "
-       << made.workload.phases() << " phases, fixed " << fixed.count()
-       << " B, B/s: HBM " << profile.hbm.value() << ", link "
-       << profile.link_read.value() << " and " << profile.link_write.value()
-       << ", DRAM " << profile.dram.value() << " / "
-       << made.device.devices_sharing_dram;
+       << (routing ? ", routing" : "") << ", capacity "
+       << made.device.hbm_capacity.count() << " of "
+       << made.workload.block_bytes().count() << " * "
+       << made.workload.peak_live_blocks << " B, " << made.workload.phases()
+       << " phases, fixed " << fixed.count() << " B, B/s: HBM "
+       << profile.hbm.value() << ", link " << profile.link_read.value()
+       << " and " << profile.link_write.value() << ", DRAM "
+       << profile.dram.value() << " / " << made.device.devices_sharing_dram;
   made.name = name.str();
   return made;
 }

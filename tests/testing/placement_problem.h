@@ -29,6 +29,7 @@ struct PlacementProblem {
   PlacementProblem(const Workload& workload, const DeviceConfig& device);
 
   size_t phases = 0;
+  // In the order in which they begin: initial ones, then births by phase.
   std::vector<Block> blocks;
   bool inclusive = true;
   double block_bytes = 0;
@@ -49,9 +50,10 @@ struct PlacementCase {
 };
 
 // Random in all that matters to a bound: mode, read routing, capacity from
-// nothing to more than there is, fixed bytes, new KV, births and ends,
-// bandwidths that let one or the other bind, and infinite ones. At most
-// `most_alive` blocks exist at once. The same arguments give the same case.
+// nothing to more than there is (not always in whole blocks), fixed bytes, new
+// KV, births and ends, bandwidths that let one or the other bind, and infinite
+// ones. At most `most_alive` blocks exist at once. The same arguments give the
+// same case.
 PlacementCase RandomPlacementCase(uint64_t seed, size_t most_alive);
 
 }  // namespace kvplace
