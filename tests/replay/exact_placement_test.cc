@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -181,6 +182,58 @@ TEST(ExactPlacement, NoPolicyIsFaster) {
         ASSERT_GE(seconds, lp * (1 - 1e-9));
         ASSERT_GE(seconds, integral * (1 - 1e-9));
       }
+    }
+  }
+}
+
+// What a run had in HBM, by phase, and after the last.
+class Placements {
+ public:
+  Placements(const Workload& workload, SimulationOptions* options) {
+    const auto number = [this](BlockId id) { bit_[id.value()] = next_++; };
+    for (const BlockId id : workload.initial) number(id);
+    for (const BlockId id : workload.births.items()) number(id);
+    options->on_start = [this](const auto& hbm) { hbm_ = {SetOf(hbm)}; };
+    options->on_phase = [this, &workload](size_t p, const PhaseOutcome& o) {
+      hbm_.back() |= SetOf(o.new_hbm);
+      const BlockSet out = SetOf(o.evicted) | SetOf(workload.freed[p]);
+      const BlockSet in = SetOf(o.promoted) | SetOf(o.prefetched);
+      hbm_.push_back((hbm_.back() & ~out) | in);
+    };
+  }
+  const std::vector<BlockSet>& hbm() const { return hbm_; }
+
+ private:
+  template <typename List>
+  BlockSet SetOf(const List& list) {
+    BlockSet set = 0;
+    for (const BlockId id : list) set |= BlockSet{1} << bit_.at(id.value());
+    return set;
+  }
+
+  std::map<uint32_t, int> bit_;
+  int next_ = 0;
+  std::vector<BlockSet> hbm_;
+};
+
+TEST(ExactPlacement, SchedulesOfPoliciesTakeWhatWasSimulated) {
+  for (uint64_t seed = 0; seed < kCases; ++seed) {
+    PlacementCase made = RandomPlacementCase(seed, 12);
+    SCOPED_TRACE(made.name);
+    // A policy may forbid some of it.
+    made.device.read_routing = false;
+    for (const absl::string_view policy : SimulationPolicyNames()) {
+      SimulationOptions options;
+      options.delay_steps = seed % 2;
+      Placements placements(made.workload, &options);
+      const auto result = Simulate(made.workload, made.device, policy, options);
+      ASSERT_THAT(result, IsOk());
+      const double seconds = result->run.seconds.value();
+      ASSERT_NEAR(ScheduleSeconds(made.workload, made.device, placements.hbm(),
+                                  Routing::kNone)
+                      .value(),
+                  seconds, 1e-12 * seconds)
+          << policy;
     }
   }
 }

@@ -23,7 +23,6 @@ class Search {
         routing_(problem_.inclusive ? routing : Routing::kNone) {}
 
   Seconds Run() const {
-    if (problem_.phases == 0) return Seconds(0);
     // Least time of the phases before p by what is in HBM in phase p.
     std::map<BlockSet, double> least;
     ForEachPlacement(0, [&](BlockSet hbm) { least[hbm] = 0; });
@@ -39,8 +38,9 @@ class Search {
       }
       least = std::move(next);
     }
-    // After the last phase nothing is left.
-    return Seconds(least.at(0));
+    double best = std::numeric_limits<double>::infinity();
+    for (const auto& [hbm, seconds] : least) best = std::min(best, seconds);
+    return Seconds(best);
   }
 
   Seconds Of(const std::vector<BlockSet>& hbm) const {
@@ -49,7 +49,7 @@ class Search {
       if ((hbm[p] & ~Alive(p)) != 0 || !Fits(hbm[p])) {
         return Seconds(std::numeric_limits<double>::infinity());
       }
-      seconds += PhaseTime(p, hbm[p], p + 1 < hbm.size() ? hbm[p + 1] : 0);
+      seconds += PhaseTime(p, hbm[p], p + 1 < hbm.size() ? hbm[p + 1] : hbm[p]);
     }
     return Seconds(seconds);
   }

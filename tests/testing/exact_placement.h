@@ -30,8 +30,9 @@ enum class Routing { kNone, kWholeBlocks, kBytes };
 // 64 blocks.
 using BlockSet = uint64_t;
 
-// What one schedule takes: hbm[p] is in HBM in phase p. Infinity if more is in
-// HBM than fits, or a block that does not exist then.
+// What one schedule takes: hbm[p] is in HBM in phase p. An entry more than
+// there are phases says what the moves of the last one lead to. Infinity if
+// more is in HBM than fits, or a block that does not exist then.
 Seconds ScheduleSeconds(const Workload& workload, const DeviceConfig& device,
                         const std::vector<BlockSet>& hbm, Routing routing);
 

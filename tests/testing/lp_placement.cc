@@ -181,7 +181,10 @@ class Relaxation {
       if (!problem_.blocks[i].AliveIn(p)) continue;
       if (problem_.blocks[i].read[p]) AddRead(i, p, &load);
       AddNewKv(i, p, &load);
-      if (problem_.blocks[i].AliveIn(p + 1)) AddMoves(i, p, &load);
+      // Moves after the last phase are of no use.
+      if (p + 1 < problem_.phases && problem_.blocks[i].AliveIn(p + 1)) {
+        AddMoves(i, p, &load);
+      }
     }
     AddTime(load);
   }

@@ -74,12 +74,11 @@ PlacementProblem::PlacementProblem(const Workload& workload,
     number[id] = blocks.size();
     Block block;
     block.born = phase;
-    block.last = phases - 1;
+    block.last = phases;
     block.read.resize(phases);
     block.new_kv.resize(phases);
     blocks.push_back(std::move(block));
   };
-  if (phases == 0) return;
   for (const BlockId id : workload.initial) begin(id, 0);
   const double token = ToDouble(workload.kv_bytes_per_token);
   for (size_t p = 0; p < phases; ++p) {
@@ -92,16 +91,6 @@ PlacementProblem::PlacementProblem(const Workload& workload,
     }
     for (const BlockId id : workload.freed[p]) blocks[number.at(id)].last = p;
   }
-}
-
-size_t PlacementProblem::MostAliveAtOnce() const {
-  size_t most = 0;
-  for (size_t p = 0; p < phases; ++p) {
-    size_t alive = 0;
-    for (const Block& block : blocks) alive += block.AliveIn(p);
-    most = std::max(most, alive);
-  }
-  return most;
 }
 
 PlacementCase RandomPlacementCase(uint64_t seed, size_t most_alive) {

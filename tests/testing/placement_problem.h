@@ -16,7 +16,8 @@ namespace kvplace {
 
 struct PlacementProblem {
   struct Block {
-    // First and last phase in which it exists.
+    // First and last phase in which it exists; last = phases if it does not
+    // end.
     size_t born = 0;
     size_t last = 0;
     // By phase of the window.
@@ -37,8 +38,6 @@ struct PlacementProblem {
   double fixed = 0;
   // B_H, B_r, B_w, B_int / devices; may be infinite.
   double hbm = 0, link_read = 0, link_write = 0, dram = 0;
-
-  size_t MostAliveAtOnce() const;
 };
 
 // A small workload and a machine to serve it.
