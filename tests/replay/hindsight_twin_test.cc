@@ -52,6 +52,15 @@ std::vector<BlockSet> PlacementOf(const AccessWindow& window,
   return hbm;
 }
 
+// Blocks of one size cannot use the rest of the capacity. Bounds may know that:
+// they are compared with the relaxation of this machine from above, and of the
+// machine as it is from below.
+DeviceConfig InWholeBlocks(const Workload& workload, DeviceConfig device) {
+  device.hbm_capacity =
+      workload.block_bytes() * (device.hbm_capacity / workload.block_bytes());
+  return device;
+}
+
 // Stays at random, most of the uses; nothing is said about the room for them.
 ClairvoyantSchedule RandomSchedule(const AccessWindow& window,
                                    std::mt19937_64& random) {
@@ -104,7 +113,8 @@ void ExpectConsistent(const Workload& workload, const DeviceConfig& device,
 void ExpectValid(const Workload& workload, const DeviceConfig& device,
                  const HindsightResult& result) {
   ASSERT_NO_FATAL_FAILURE(ExpectConsistent(workload, device, result));
-  const double lp = LpOptimum(workload, device).value();
+  const double lp =
+      LpOptimum(workload, InWholeBlocks(workload, device)).value();
   EXPECT_LE(result.lower.value(), lp * (1 + kRounding));
   EXPECT_GE(result.upper.value(), lp * (1 - kRounding));
   EXPECT_GE(result.lower.value(), 0);
@@ -133,10 +143,17 @@ INSTANTIATE_TEST_SUITE_P(Seeds, HindsightTwin,
 TEST_P(HindsightTwin, IsTheOptimumOfTheRelaxation) {
   const auto& [workload, device, name] = made_;
   SCOPED_TRACE(name);
-  const HindsightResult result =
-      SolveHindsight(WindowOf(workload, device), Thorough());
+  const AccessWindow window = WindowOf(workload, device);
+  const double close = 0.995 * LpOptimum(workload, device).value();
+  HindsightOptions options = Thorough();
+  HindsightResult result = SolveHindsight(window, options);
+  if (result.lower.value() < close) {
+    // One in a hundred takes longer.
+    options.max_iterations *= 10;
+    result = SolveHindsight(window, options);
+  }
+  EXPECT_GE(result.lower.value(), close);
   ASSERT_NO_FATAL_FAILURE(ExpectValid(workload, device, result));
-  EXPECT_GE(result.lower.value(), 0.995 * LpOptimum(workload, device).value());
   const Seconds optimum = IntegralOptimum(workload, device, RoutingOf(device));
   EXPECT_GE(result.upper.value(), optimum.value() * (1 - kRounding));
   ExpectNoPolicyFaster(workload, device, result.lower);
