@@ -8,6 +8,21 @@ find_package(absl CONFIG REQUIRED)
 
 if(KVPLACE_BUILD_TESTS)
   find_package(GTest CONFIG REQUIRED)  # GTest::gtest, GTest::gmock
+
+  # Clp::Clp, for the exact twins of the bounds alone. Its package has no CMake
+  # configuration; its pkg-config file would link solvers that are not used.
+  find_path(KVPLACE_CLP_INCLUDE coin/Clp_C_Interface.h)
+  find_library(KVPLACE_CLP_LIBRARY Clp)
+  if(KVPLACE_CLP_INCLUDE AND KVPLACE_CLP_LIBRARY)
+    add_library(Clp::Clp UNKNOWN IMPORTED)
+    set_target_properties(Clp::Clp PROPERTIES
+      IMPORTED_LOCATION "${KVPLACE_CLP_LIBRARY}"
+      INTERFACE_INCLUDE_DIRECTORIES "${KVPLACE_CLP_INCLUDE}")
+  elseif("$ENV{KVPLACE_STRICT}")
+    message(FATAL_ERROR "kvplace: coinor-libclp-dev is missing")
+  else()
+    message(STATUS "kvplace: left out the tests that need CLP (coinor-libclp-dev)")
+  endif()
 endif()
 
 find_package(Threads REQUIRED)
