@@ -16,6 +16,7 @@
 #include "absl/strings/str_split.h"
 #include "client/cli/profile_file.h"
 #include "client/cli/schedule_writer.h"
+#include "client/cli/simulate_plot.h"
 #include "client/cli/simulate_report.h"
 #include "client/cli/sizes.h"
 #include "server/core/policy/registry.h"
@@ -28,7 +29,8 @@ namespace {
 constexpr char kExamples[] = R"(Examples:
   kvplacectl simulate T.kvtrace --policy all
   kvplacectl simulate a.kvtrace b.kvtrace --hbm-capacity 15% --policy lru,lfu --format json
-  kvplacectl simulate T.kvtrace --policy lfu --mode exclusive --schedule-out schedule.jsonl)";
+  kvplacectl simulate T.kvtrace --policy lfu --mode exclusive --schedule-out schedule.jsonl
+  kvplacectl simulate T.kvtrace --policy all --hbm-capacity 20% --plot all.svg)";
 
 struct Flags {
   std::vector<std::string> traces;
@@ -43,6 +45,7 @@ struct Flags {
   std::string bound = "roofline";
   std::string format = "table";
   std::string schedule_out;
+  std::string plot;
   uint64_t seed = 1;
 };
 
@@ -104,6 +107,9 @@ Plan Check(const Flags& flags) {
     WrongUsage("--schedule-out",
                "expected exactly one policy in --policy: a schedule is of one "
                "run");
+  }
+  if (!flags.plot.empty() && flags.plot == flags.schedule_out) {
+    WrongUsage("--plot", "expected another file than --schedule-out's");
   }
   return plan;
 }
@@ -178,6 +184,10 @@ std::vector<SimulationResult> RunAll(const Flags& flags, const Plan& plan,
 
 void Run(const Flags& flags) {
   const Plan plan = Check(flags);
+  PlotFile plot;
+  if (!flags.plot.empty()) {
+    if (auto s = plot.Open(flags.plot, flags.traces); !s.ok()) Failed(s);
+  }
   WorkloadOptions window;
   window.first_step = plan.steps.first;
   window.end_step = plan.steps.end;
@@ -204,6 +214,9 @@ void Run(const Flags& flags) {
     report.roofline_seconds = RooflineSeconds(*workload, device).value();
   }
   report.results = RunAll(flags, plan, *workload, device, capacity);
+  if (!flags.plot.empty()) {
+    if (auto s = plot.Write(PlotOf(report)); !s.ok()) Failed(s);
+  }
   if (flags.format == "json") {
     PrintJson(report, std::cout);
   } else if (flags.format == "csv") {
@@ -255,6 +268,8 @@ void RegisterSimulateCommand(CLI::App& app) {
       ->check(CLI::IsMember({"table", "json", "csv"}));
   command->add_option("--schedule-out", flags->schedule_out,
                       "Write the schedule of the run as JSON lines");
+  command->add_option("--plot", flags->plot,
+                      "Draw time per step, and where it goes, as an SVG file");
   option("--seed", flags->seed,
          "Seed of policies that draw random numbers (none in this version)");
   command->callback([flags] { Run(*flags); });

@@ -21,6 +21,13 @@ PhaseTraffic& PhaseTraffic::operator+=(const PhaseTraffic& o) {
   return *this;
 }
 
+TimeBreakdown& TimeBreakdown::operator+=(const TimeBreakdown& o) {
+  hbm += o.hbm;
+  dram += o.dram;
+  migration += o.migration;
+  return *this;
+}
+
 CostModel::CostModel(const DeviceConfig& device)
     : mode_(device.mode),
       fixed_(ToDouble(device.fixed_bytes_per_phase)),
@@ -31,21 +38,42 @@ CostModel::CostModel(const DeviceConfig& device)
       peak_(device.profile.hbm + EffectiveDramRead(device)) {}
 
 double CostModel::TimeOf(double hbm, double r, double w) const {
-  return std::max(
-      {hbm / hbm_, r / link_read_, w / link_write_, (r + w) / dram_});
+  const Load load{hbm, r, w};
+  return std::max(HbmTimeOf(load), DramTimeOf(load));
 }
 
-Seconds CostModel::Time(const PhaseTraffic& t) const {
+double CostModel::DramTimeOf(const Load& load) const {
+  return std::max(
+      {load.r / link_read_, load.w / link_write_, (load.r + load.w) / dram_});
+}
+
+CostModel::Load CostModel::LoadOf(const PhaseTraffic& t) const {
   const Bytes moved_in = t.promoted + t.prefetched;
   const double r = ToDouble(t.dram_reads + t.prefetched);
   if (mode_ == ResidencyMode::kInclusive) {
-    return Seconds(
-        TimeOf(fixed_ + ToDouble(t.hbm_reads + moved_in + t.new_kv()), r,
-               ToDouble(t.new_kv())));
+    return {fixed_ + ToDouble(t.hbm_reads + moved_in + t.new_kv()), r,
+            ToDouble(t.new_kv())};
   }
-  return Seconds(TimeOf(
-      fixed_ + ToDouble(t.hbm_reads + moved_in + t.new_kv_hbm + t.demoted), r,
-      ToDouble(t.new_kv_dram + t.demoted)));
+  return {fixed_ + ToDouble(t.hbm_reads + moved_in + t.new_kv_hbm + t.demoted),
+          r, ToDouble(t.new_kv_dram + t.demoted)};
+}
+
+Seconds CostModel::Time(const PhaseTraffic& t) const {
+  const Load load = LoadOf(t);
+  return Seconds(TimeOf(load.hbm, load.r, load.w));
+}
+
+TimeBreakdown CostModel::Breakdown(const PhaseTraffic& t) const {
+  PhaseTraffic unmoved = t;
+  unmoved.promoted = unmoved.prefetched = unmoved.demoted = Bytes(0);
+  const Load load = LoadOf(unmoved);
+  const double hbm = HbmTimeOf(load);
+  const double dram = DramTimeOf(load);
+  TimeBreakdown breakdown;
+  (hbm >= dram ? breakdown.hbm : breakdown.dram) = Seconds(std::max(hbm, dram));
+  // Every term grows with the moves, so this is never negative.
+  breakdown.migration = Seconds(Time(t).value() - std::max(hbm, dram));
+  return breakdown;
 }
 
 int64_t CostModel::BestRoutedBlocks(const PhaseTraffic& t, Bytes block_bytes,

@@ -41,6 +41,20 @@ struct PhaseTraffic {
   PhaseTraffic& operator+=(const PhaseTraffic& o);
 };
 
+// Where the time of phases goes (docs/cli.md, "The plot"). The three add up to
+// Time, but for rounding; none is negative.
+struct TimeBreakdown {
+  // What the phase would take without its promotions, prefetches and demotions,
+  // under the limit that would bind then: HBM's bandwidth (equal times count
+  // here), or the link's or DRAM's own, either direction.
+  Seconds hbm;
+  Seconds dram;
+  // What these moves add to it.
+  Seconds migration;
+
+  TimeBreakdown& operator+=(const TimeBreakdown& o);
+};
+
 class CostModel {
  public:
   // REQUIRES: Validate(device) is OK.
@@ -48,6 +62,10 @@ class CostModel {
 
   // T(p).
   Seconds Time(const PhaseTraffic& traffic) const;
+
+  // Of one phase. Read routing stays as `traffic` has it: what was routed was
+  // read from DRAM.
+  TimeBreakdown Breakdown(const PhaseTraffic& traffic) const;
 
   // Read routing (inclusive mode): of `hits` resident blocks of `block_bytes`
   // each that `traffic` counts in hbm_reads, how many to read from DRAM instead
@@ -66,6 +84,13 @@ class CostModel {
   BytesPerSecond peak() const { return peak_; }
 
  private:
+  // Bytes through HBM, from DRAM, to DRAM.
+  struct Load {
+    double hbm, r, w;
+  };
+  Load LoadOf(const PhaseTraffic& traffic) const;
+  double HbmTimeOf(const Load& load) const { return load.hbm / hbm_; }
+  double DramTimeOf(const Load& load) const;
   double TimeOf(double hbm, double r, double w) const;
 
   ResidencyMode mode_;

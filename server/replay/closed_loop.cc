@@ -19,7 +19,8 @@ class Loop {
         future_(policy.traits().clairvoyant ? future : nullptr),
         options_(options),
         model_(device, &policy),
-        device_(device) {}
+        device_(device),
+        cost_(device) {}
 
   absl::StatusOr<LoopResult> Run() {
     if (auto s = Start(); !s.ok()) return s;
@@ -81,6 +82,7 @@ class Loop {
   void Record(size_t phase, const PhaseOutcome& outcome) {
     result_.traffic += outcome.traffic;
     result_.seconds += outcome.seconds;
+    result_.breakdown += cost_.Breakdown(outcome.traffic);
     if (options_.on_phase) options_.on_phase(phase, outcome);
   }
 
@@ -195,6 +197,7 @@ class Loop {
   const LoopOptions& options_;
   DeviceModel model_;
   EmulatedDevice device_;
+  const CostModel cost_;
   Planner planner_;
   Plan plan_;
   LoopResult result_;
@@ -210,6 +213,16 @@ class Loop {
   std::vector<BlockId> misses_;
   std::vector<BlockRange> births_;
 };
+
+Seconds PhaseRoofline(const Workload& workload, const DeviceConfig& device,
+                      const CostModel& cost, size_t phase) {
+  int64_t tokens = 0;
+  for (const KvWrite& write : workload.kv_writes[phase]) tokens += write.tokens;
+  return cost.Roofline(workload.block_bytes() *
+                           static_cast<int64_t>(workload.reads[phase].size()),
+                       device.hbm_capacity,
+                       workload.kv_bytes_per_token * tokens);
+}
 
 }  // namespace
 
@@ -298,16 +311,20 @@ Seconds RooflineSeconds(const Workload& workload, const DeviceConfig& device) {
   const CostModel cost(device);
   Seconds sum;
   for (size_t phase = 0; phase < workload.phases(); ++phase) {
-    int64_t tokens = 0;
-    for (const KvWrite& write : workload.kv_writes[phase]) {
-      tokens += write.tokens;
-    }
-    sum += cost.Roofline(workload.block_bytes() *
-                             static_cast<int64_t>(workload.reads[phase].size()),
-                         device.hbm_capacity,
-                         workload.kv_bytes_per_token * tokens);
+    sum += PhaseRoofline(workload, device, cost, phase);
   }
   return sum;
+}
+
+std::vector<Seconds> RooflineStepSeconds(const Workload& workload,
+                                         const DeviceConfig& device) {
+  const CostModel cost(device);
+  std::vector<Seconds> steps(workload.steps);
+  for (size_t phase = 0; phase < workload.phases(); ++phase) {
+    steps[phase / workload.groups] +=
+        PhaseRoofline(workload, device, cost, phase);
+  }
+  return steps;
 }
 
 absl::StatusOr<LoopResult> RunClosedLoop(const Workload& workload,

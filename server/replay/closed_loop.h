@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/core/cost_model.h"
 #include "server/core/device_model.h"
 #include "server/core/planner.h"
 #include "server/core/policy/policy.h"
@@ -46,6 +47,9 @@ PhaseUpdate UpdateOf(const Workload& workload, size_t phase,
 
 // Sum over all phases of the roofline bound.
 Seconds RooflineSeconds(const Workload& workload, const DeviceConfig& device);
+// The same for each step on its own.
+std::vector<Seconds> RooflineStepSeconds(const Workload& workload,
+                                         const DeviceConfig& device);
 
 struct LoopOptions {
   int delay_steps = 1;
@@ -59,6 +63,8 @@ struct LoopOptions {
 struct LoopResult {
   PhaseTraffic traffic;
   Seconds seconds;
+  // What `seconds` is made of.
+  TimeBreakdown breakdown;
   // One entry per step.
   std::vector<Seconds> step_seconds;
   // Seconds spent deciding, one entry per step; empty without `now`.

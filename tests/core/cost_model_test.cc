@@ -96,6 +96,37 @@ TEST(CostModel, ExclusivePaysForDemotion) {
   EXPECT_DOUBLE_EQ(cost.Time(traffic).value(), 2.0);
 }
 
+void ExpectBreakdown(const CostModel& cost, const PhaseTraffic& traffic,
+                     double hbm, double dram, double migration) {
+  const TimeBreakdown b = cost.Breakdown(traffic);
+  EXPECT_DOUBLE_EQ(b.hbm.value(), hbm);
+  EXPECT_DOUBLE_EQ(b.dram.value(), dram);
+  EXPECT_NEAR(b.migration.value(), migration, 1e-12);
+}
+
+TEST(CostModel, BreakdownByHand) {
+  const CostModel inclusive(HandDevice(ResidencyMode::kInclusive));
+  // T = .8. Unmoved: HBM (200+300+15)/1000 = .515; r = 60: .6; (60+15)/120 =
+  // .625, DRAM's own limit.
+  ExpectBreakdown(inclusive, HandTraffic(), 0, 0.625, 0.175);
+  // HBM (200+700+15)/1000 = .915, with the moves .975.
+  PhaseTraffic traffic = HandTraffic();
+  traffic.hbm_reads = Bytes(700);
+  ExpectBreakdown(inclusive, traffic, 0.915, 0, 0.06);
+  // .5 from both: HBM's. Promotions that hide behind the link cost nothing.
+  traffic = PhaseTraffic();
+  traffic.hbm_reads = Bytes(300);
+  traffic.dram_reads = Bytes(50);
+  ExpectBreakdown(inclusive, traffic, 0.5, 0, 0);
+  traffic.dram_reads = traffic.promoted = Bytes(60);
+  ExpectBreakdown(inclusive, traffic, 0, 0.6, 0);
+  ExpectBreakdown(inclusive, PhaseTraffic(), 0.2, 0, 0);
+
+  // T = 10.1 by the demotions. Unmoved: HBM .51, r = 60: .6, w = 5: .1, 65/120.
+  const CostModel exclusive(HandDevice(ResidencyMode::kExclusive));
+  ExpectBreakdown(exclusive, HandTraffic(), 0, 0.6, 9.5);
+}
+
 TEST(CostModel, DevicesShareDram) {
   DeviceConfig device = HandDevice(ResidencyMode::kInclusive);
   device.devices_sharing_dram = 2;

@@ -78,6 +78,14 @@ TEST(DocsExample, StepByHand) {
     EXPECT_THAT(page, HasSubstr(Fixed(bytes / step, 1)));
     EXPECT_THAT(page, HasSubstr(Fixed(bytes / step / 5350, 4)));
   }
+  PhaseTraffic prefetching = phase0;
+  prefetching.prefetched = kBlock * 2;
+  const TimeBreakdown parts = cost.Breakdown(prefetching);
+  EXPECT_EQ(parts.hbm.value(), 0);
+  EXPECT_NEAR(parts.dram.value() * 1e9, t0, 1e-9);
+  EXPECT_THAT(page, HasSubstr(Fixed(parts.migration.value() * 1e9, 3) + " ns"));
+  EXPECT_THAT(
+      page, HasSubstr(Fixed(cost.Time(prefetching).value() * 1e9, 3) + " ns"));
   EXPECT_THAT(page, HasSubstr(Fixed(2 * roofline, 3) + " ns"));
   EXPECT_THAT(page, HasSubstr(Fixed(t0, 3) + " ns"));
   EXPECT_THAT(page, HasSubstr(Fixed(t1, 3) + " ns"));

@@ -174,6 +174,10 @@ void ScheduleChecker::Finish(const LoopResult& result) const {
             workload_.block_bytes() *
                 static_cast<int64_t>(workload_.reads.items().size()));
   EXPECT_NEAR(result.seconds.value(), seconds_, 1e-9 * seconds_);
+  const TimeBreakdown& parts = result.breakdown;
+  EXPECT_NEAR(parts.hbm.value() + parts.dram.value() + parts.migration.value(),
+              seconds_, 1e-9 * seconds_);
+  EXPECT_GE(std::min({parts.hbm, parts.dram, parts.migration}).value(), 0);
   double steps = 0;
   for (const Seconds step : result.step_seconds) steps += step.value();
   EXPECT_EQ(result.step_seconds.size(), workload_.steps);

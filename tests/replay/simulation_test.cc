@@ -95,6 +95,10 @@ TEST_F(SimulationTest, RooflineByHand) {
   // through 100 B/s.
   EXPECT_NEAR(RooflineSeconds(workload, device).value(), 306 / 1100.0 + 0.16,
               1e-12);
+  const std::vector<Seconds> steps = RooflineStepSeconds(workload, device);
+  ASSERT_EQ(steps.size(), 2u);
+  EXPECT_NEAR(steps[0].value(), 306 / 1100.0, 1e-12);
+  EXPECT_NEAR(steps[1].value(), 0.16, 1e-12);
   // With room for two blocks: 128 bytes through 100 B/s.
   device.hbm_capacity = kSmallBlock * 2;
   EXPECT_NEAR(RooflineSeconds(workload, device).value(), 1.28 + 0.16, 1e-12);
