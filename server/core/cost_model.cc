@@ -35,17 +35,32 @@ double CostModel::TimeOf(double hbm, double r, double w) const {
       {hbm / hbm_, r / link_read_, w / link_write_, (r + w) / dram_});
 }
 
-Seconds CostModel::Time(const PhaseTraffic& t) const {
+CostModel::Load CostModel::LoadOf(const PhaseTraffic& t) const {
   const Bytes moved_in = t.promoted + t.prefetched;
   const double r = ToDouble(t.dram_reads + t.prefetched);
   if (mode_ == ResidencyMode::kInclusive) {
-    return Seconds(
-        TimeOf(fixed_ + ToDouble(t.hbm_reads + moved_in + t.new_kv()), r,
-               ToDouble(t.new_kv())));
+    return {fixed_ + ToDouble(t.hbm_reads + moved_in + t.new_kv()), r,
+            ToDouble(t.new_kv())};
   }
-  return Seconds(TimeOf(
-      fixed_ + ToDouble(t.hbm_reads + moved_in + t.new_kv_hbm + t.demoted), r,
-      ToDouble(t.new_kv_dram + t.demoted)));
+  return {fixed_ + ToDouble(t.hbm_reads + moved_in + t.new_kv_hbm + t.demoted),
+          r, ToDouble(t.new_kv_dram + t.demoted)};
+}
+
+Seconds CostModel::Time(const PhaseTraffic& traffic) const {
+  const Load load = LoadOf(traffic);
+  return Seconds(TimeOf(load.hbm, load.r, load.w));
+}
+
+Bytes CostModel::HbmSlack(const PhaseTraffic& traffic) const {
+  const Load load = LoadOf(traffic);
+  const double dram_seconds = TimeOf(0, load.r, load.w);
+  // Bandwidths may be infinite.
+  if (dram_seconds <= 0) return Bytes(0);
+  const double slack = hbm_ * dram_seconds - load.hbm;
+  if (slack >= ToDouble(kMaxBytes)) return kMaxBytes;
+  // Exact in whole bytes: T_D times B_H may round to just below one.
+  constexpr double kRounding = 1e-3;
+  return Bytes(static_cast<int64_t>(std::max(slack + kRounding, 0.0)));
 }
 
 int64_t CostModel::BestRoutedBlocks(const PhaseTraffic& t, Bytes block_bytes,
