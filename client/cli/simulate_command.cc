@@ -136,6 +136,11 @@ class Progress {
               << "): step " << phase / workload_.groups << " of "
               << workload_.steps << std::flush;
   }
+  void OnEvaluated(int done, int of) {
+    if (!on_) return;
+    std::cerr << "\r\033[K" << policy_ << " (" << run_ << "/" << runs_
+              << "): annealing, run " << done << " of " << of << std::flush;
+  }
   void Clear() const {
     if (on_) std::cerr << "\r\033[K" << std::flush;
   }
@@ -160,6 +165,10 @@ std::vector<SimulationResult> RunAll(const Flags& flags, const Plan& plan,
   Progress progress(workload, plan.policies.size());
   SimulationOptions options;
   options.delay_steps = flags.delay_steps;
+  options.annealing.seed = flags.seed;
+  options.annealing.on_evaluated = [&](int done, int of) {
+    progress.OnEvaluated(done, of);
+  };
   options.now = Now;
   options.on_start = [&](const std::vector<BlockId>& initial_hbm) {
     if (schedule) schedule->WriteStart(initial_hbm);
@@ -239,7 +248,8 @@ void RegisterSimulateCommand(CLI::App& app) {
       ->add_option("traces", flags->traces,
                    "Traces (.kvtrace), side by side as sequences of one device")
       ->required();
-  const auto option = [&](const char* name, auto& value, const char* help) {
+  const auto option = [&](const char* name, auto& value,
+                          const std::string& help) {
     return command->add_option(name, value, help)->capture_default_str();
   };
   option(
@@ -249,7 +259,10 @@ void RegisterSimulateCommand(CLI::App& app) {
          "Steps A:B, renumbered from 0; what exists before A is initial");
   option("--hbm-capacity", flags->hbm_capacity,
          "HBM for KV: N% of the peak live bytes, or a size");
-  option("--policy", flags->policies, "Policies, comma separated, or all");
+  option(
+      "--policy", flags->policies,
+      absl::StrCat("Comma separated, of ",
+                   absl::StrJoin(SimulationPolicyNames(), ", "), "; or all"));
   command
       ->add_option("--delay-steps", flags->delay_steps,
                    "Steps after which a read can change placement; 0 decides "
@@ -270,8 +283,7 @@ void RegisterSimulateCommand(CLI::App& app) {
                       "Write the schedule of the run as JSON lines");
   command->add_option("--plot", flags->plot,
                       "Draw time per step, and where it goes, as an SVG file");
-  option("--seed", flags->seed,
-         "Seed of policies that draw random numbers (none in this version)");
+  option("--seed", flags->seed, "Seed of annealed-oracle's search");
   command->callback([flags] { Run(*flags); });
 }
 

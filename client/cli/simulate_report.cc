@@ -36,22 +36,28 @@ Json RooflineRatio(const SimulationReport& report, const SimulationResult& r) {
 
 Json ResultJson(const SimulationReport& report, const SimulationResult& r) {
   const PhaseTraffic& t = r.run.traffic;
-  return {{"policy", r.policy},
-          {"clairvoyant", r.clairvoyant},
-          {"delay_steps", r.delay_steps},
-          {"total_seconds", Number(r.run.seconds.value())},
-          {"hbm_read_bytes", t.hbm_reads.count()},
-          {"dram_read_bytes", t.dram_reads.count()},
-          {"promoted_on_read_bytes", t.promoted.count()},
-          {"prefetched_bytes", t.prefetched.count()},
-          {"demoted_bytes", t.demoted.count()},
-          {"new_kv_bytes", t.new_kv().count()},
-          {"miss_share", MissShare(r)},
-          {"roofline_ratio", RooflineRatio(report, r)},
-          {"hindsight_ratio", nullptr},
-          {"decide_microseconds",
-           {{"p50", r.decide_microseconds_p50},
-            {"p99", r.decide_microseconds_p99}}}};
+  Json json = {{"policy", r.policy},
+               {"clairvoyant", r.clairvoyant},
+               {"delay_steps", r.delay_steps},
+               {"total_seconds", Number(r.run.seconds.value())},
+               {"hbm_read_bytes", t.hbm_reads.count()},
+               {"dram_read_bytes", t.dram_reads.count()},
+               {"promoted_on_read_bytes", t.promoted.count()},
+               {"prefetched_bytes", t.prefetched.count()},
+               {"demoted_bytes", t.demoted.count()},
+               {"new_kv_bytes", t.new_kv().count()},
+               {"miss_share", MissShare(r)},
+               {"roofline_ratio", RooflineRatio(report, r)},
+               {"hindsight_ratio", nullptr},
+               {"decide_microseconds",
+                {{"p50", r.decide_microseconds_p50},
+                 {"p99", r.decide_microseconds_p99}}}};
+  if (r.annealed) {
+    json["annealed"] = {{"window_steps", r.annealed->point.window_steps},
+                        {"share", r.annealed->point.share},
+                        {"iterations", r.annealed->iterations}};
+  }
+  return json;
 }
 
 Json ProfileJson(const MachineProfile& profile) {
@@ -183,6 +189,14 @@ void PrintTable(const SimulationReport& report, std::ostream& out) {
   fmt::print(out,
              "\nroofline: bound / time, 1 is best. misses, promoted, demoted: "
              "share of the bytes read. * knows the future.\n");
+  for (const SimulationResult& r : report.results) {
+    if (!r.annealed) continue;
+    fmt::print(out,
+               "{}: looks {} step(s) ahead and promotes the top {:.3f} of the "
+               "misses, found in {} iterations.\n",
+               r.policy, r.annealed->point.window_steps,
+               r.annealed->point.share, r.annealed->iterations);
+  }
 }
 
 }  // namespace kvplace

@@ -76,6 +76,18 @@ TimeBreakdown CostModel::Breakdown(const PhaseTraffic& t) const {
   return breakdown;
 }
 
+Bytes CostModel::HbmSlack(const PhaseTraffic& traffic) const {
+  const Load load = LoadOf(traffic);
+  const double dram_seconds = DramTimeOf(load);
+  // Bandwidths may be infinite.
+  if (dram_seconds <= 0) return Bytes(0);
+  const double slack = hbm_ * dram_seconds - load.hbm;
+  if (slack >= ToDouble(kMaxBytes)) return kMaxBytes;
+  // Exact in whole bytes: T_D times B_H may round to just below one.
+  constexpr double kRounding = 1e-3;
+  return Bytes(static_cast<int64_t>(std::max(slack + kRounding, 0.0)));
+}
+
 int64_t CostModel::BestRoutedBlocks(const PhaseTraffic& t, Bytes block_bytes,
                                     int64_t hits) const {
   if (mode_ != ResidencyMode::kInclusive || hits <= 0) return 0;

@@ -67,6 +67,10 @@ class CostModel {
   // read from DRAM.
   TimeBreakdown Breakdown(const PhaseTraffic& traffic) const;
 
+  // Bytes that HBM can take on beside `traffic` before T_H reaches T_D:
+  // B_H * (T_D - T_H), rounded down to whole bytes; 0 where HBM binds.
+  Bytes HbmSlack(const PhaseTraffic& traffic) const;
+
   // Read routing (inclusive mode): of `hits` resident blocks of `block_bytes`
   // each that `traffic` counts in hbm_reads, how many to read from DRAM instead
   // so that Time is least; the fewest of equals. The closed form of
@@ -84,7 +88,7 @@ class CostModel {
   BytesPerSecond peak() const { return peak_; }
 
  private:
-  // Bytes through HBM, from DRAM, to DRAM.
+  // Bytes of HBM, and those read from and written to DRAM, of a phase.
   struct Load {
     double hbm, r, w;
   };

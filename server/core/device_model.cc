@@ -60,7 +60,10 @@ void DeviceModel::AddToIndex(BlockId block) {
 }
 
 void DeviceModel::AddToOutsiders(BlockId block) {
-  if (!outsiders_ || !stats_.ever_read(block)) return;
+  if (!outsiders_) return;
+  if (!stats_.ever_read(block) && !policy_->traits().rank_unread_outsiders) {
+    return;
+  }
   outsiders_->Set(block, 0, -policy_->Rank(*this, block));
 }
 
@@ -70,6 +73,14 @@ void DeviceModel::RemoveFromIndex(BlockId block) {
   } else if (ranks_) {
     ranks_->Remove(block, PartitionOf(block));
     if (outsiders_) outsiders_->Remove(block, 0);
+  }
+}
+
+void DeviceModel::Rerank(absl::Span<const BlockId> blocks) {
+  for (const BlockId block : blocks) {
+    if (!blocks_.alive(block)) continue;
+    residency_.tier(block) == Tier::kHbm ? AddToIndex(block)
+                                         : AddToOutsiders(block);
   }
 }
 
@@ -183,9 +194,9 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
                                      PhaseTraffic* traffic) {
   for (const BlockRange& birth : phase.births) {
     if (auto s = AddInventory(birth); !s.ok()) return s;
-    if (birth.tier != Tier::kHbm) continue;
     for (uint32_t i = 0; i < birth.count; ++i) {
-      AddToIndex(BlockId(birth.first.value() + i));
+      const BlockId block(birth.first.value() + i);
+      birth.tier == Tier::kHbm ? AddToIndex(block) : AddToOutsiders(block);
     }
   }
   int64_t hits = 0;
@@ -199,6 +210,7 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
       AddToOutsiders(block);
     }
   }
+  Rerank(phase.reranked);
   for (size_t i = 0; i < phase.read_masses.size(); ++i) {
     stats_.OnMass(phase.reads[i], phase.read_masses[i]);
   }

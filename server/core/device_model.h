@@ -51,6 +51,10 @@ struct PhaseUpdate {
   absl::Span<const BlockId> near_misses;
   absl::Span<const uint8_t> near_miss_masses;
   absl::Span<const KvWrite> kv_writes;
+  // Blocks of any group that the policy ranks anew although nothing happens to
+  // them; those not alive are passed over. REQUIRES: empty, or its index is
+  // VictimIndex::kRank*.
+  absl::Span<const BlockId> reranked;
   // Resident blocks that were read from their DRAM copies.
   uint32_t routed_reads = 0;
   // Moves at the end of the phase, of blocks of any group.
@@ -112,8 +116,8 @@ class DeviceModel {
   // for this index (see policy.h); there is no other.
   const RecencyList& recency() const { return *recency_; }
   const RankHeap& ranks() const { return *ranks_; }
-  // Blocks in DRAM that were ever read, by rank negated: the highest first.
-  // Only where the policy's traits say rank_outsiders.
+  // Blocks in DRAM that were ever read (or all, as the traits say), by rank
+  // negated: the highest first. Only where the traits say rank_outsiders.
   const RankHeap& outsiders() const { return *outsiders_; }
 
   // Step begun last; before the first the one before Hello's next step.
@@ -132,6 +136,7 @@ class DeviceModel {
   // The same for a block in DRAM.
   void AddToOutsiders(BlockId block);
   void RemoveFromIndex(BlockId block);
+  void Rerank(absl::Span<const BlockId> blocks);
   void RebuildIndex();
   uint32_t PartitionOf(BlockId block) const;
   absl::Status CheckAlive(BlockId block) const;

@@ -61,6 +61,7 @@ void RankHeap::Set(BlockId block, uint32_t partition, double rank) {
     return;
   }
   const size_t at = position_[block.value()];
+  if (heap[at].rank == rank) return;
   if (entry < heap[at]) {
     SiftUp(heap, at, entry);
   } else {
@@ -83,18 +84,34 @@ void RankHeap::Remove(BlockId block, uint32_t partition) {
   }
 }
 
-void RankHeap::FrontierPush(const Heap& heap, size_t at) const {
-  frontier_.push_back(static_cast<uint32_t>(at));
-  std::push_heap(frontier_.begin(), frontier_.end(),
+void RankHeap::FrontierPush(const Heap& heap, size_t at,
+                            std::vector<uint32_t>* frontier) {
+  frontier->push_back(static_cast<uint32_t>(at));
+  std::push_heap(frontier->begin(), frontier->end(),
                  [&heap](uint32_t a, uint32_t b) { return heap[b] < heap[a]; });
 }
 
-size_t RankHeap::FrontierPop(const Heap& heap) const {
-  std::pop_heap(frontier_.begin(), frontier_.end(),
+size_t RankHeap::FrontierPop(const Heap& heap,
+                             std::vector<uint32_t>* frontier) {
+  std::pop_heap(frontier->begin(), frontier->end(),
                 [&heap](uint32_t a, uint32_t b) { return heap[b] < heap[a]; });
-  const size_t at = frontier_.back();
-  frontier_.pop_back();
+  const size_t at = frontier->back();
+  frontier->pop_back();
+  const size_t first = at * kArity + 1;
+  for (size_t c = first; c < first + kArity && c < heap.size(); ++c) {
+    FrontierPush(heap, c, frontier);
+  }
   return at;
+}
+
+RankHeap::Walk::Walk(const RankHeap& ranks, uint32_t partition)
+    : heap_(ranks.heaps_[partition]) {
+  if (!heap_.empty()) FrontierPush(heap_, 0, &frontier_);
+}
+
+BlockId RankHeap::Walk::Next() {
+  if (frontier_.empty()) return kNoBlock;
+  return heap_[FrontierPop(heap_, &frontier_)].block;
 }
 
 }  // namespace kvplace

@@ -17,6 +17,8 @@
 namespace kvplace {
 
 class RankHeap {
+  struct Entry;
+
  public:
   RankHeap(uint32_t handles, uint32_t partitions);
 
@@ -35,6 +37,19 @@ class RankHeap {
     return heaps_[partition][position_[block.value()]].rank;
   }
   size_t size(uint32_t partition) const { return heaps_[partition].size(); }
+
+  // Blocks from the lowest rank up, one at a time and as far as asked. The heap
+  // must outlive the walk and not change.
+  class Walk {
+   public:
+    Walk(const RankHeap& ranks, uint32_t partition);
+    // kNoBlock at the end.
+    BlockId Next();
+
+   private:
+    const std::vector<Entry>& heap_;
+    std::vector<uint32_t> frontier_;
+  };
 
   // Visits blocks from the lowest rank up until `visit` returns false.
   template <typename Visit>
@@ -59,8 +74,10 @@ class RankHeap {
   void Place(Heap& heap, size_t at, Entry entry);
   void SiftUp(Heap& heap, size_t at, Entry entry);
   void SiftDown(Heap& heap, size_t at, Entry entry);
-  void FrontierPush(const Heap& heap, size_t at) const;
-  size_t FrontierPop(const Heap& heap) const;
+  // The least of the frontier, which its children replace.
+  static size_t FrontierPop(const Heap& heap, std::vector<uint32_t>* frontier);
+  static void FrontierPush(const Heap& heap, size_t at,
+                           std::vector<uint32_t>* frontier);
 
   std::vector<Heap> heaps_;
   std::vector<uint32_t> position_;
@@ -72,14 +89,9 @@ template <typename Visit>
 void RankHeap::VisitLowest(uint32_t partition, Visit visit) const {
   const Heap& heap = heaps_[partition];
   frontier_.clear();
-  if (!heap.empty()) FrontierPush(heap, 0);
+  if (!heap.empty()) FrontierPush(heap, 0, &frontier_);
   while (!frontier_.empty()) {
-    const size_t at = FrontierPop(heap);
-    if (!visit(heap[at].block)) break;
-    for (size_t c = at * kArity + 1;
-         c <= at * kArity + kArity && c < heap.size(); ++c) {
-      FrontierPush(heap, c);
-    }
+    if (!visit(heap[FrontierPop(heap, &frontier_)].block)) break;
   }
   if (frontier_.capacity() > kFrontierKept) {
     std::vector<uint32_t>().swap(frontier_);

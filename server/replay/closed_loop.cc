@@ -18,6 +18,7 @@ class Loop {
         policy_(policy),
         future_(policy.traits().clairvoyant ? future : nullptr),
         options_(options),
+        cost_(device),
         model_(device, &policy),
         device_(device),
         cost_(device) {}
@@ -142,12 +143,13 @@ class Loop {
       if (future_ != nullptr) future_->Enter(phase);
       device_.BeginPhase(input, &outcome_);
       PhaseUpdate seen = UpdateOf(workload_, phase, outcome_, &births_);
-      // Before routing and moves; the device knows the phase's traffic.
-      PhaseTraffic ignored;
-      if (auto s = model_.BeginPhase(seen, &ignored); !s.ok()) return s;
-      if (auto s = model_.EndPhase(seen, &ignored); !s.ok()) return s;
+      seen.reranked = NewInWindow(phase);
+      PhaseTraffic before_moves;
+      if (auto s = model_.BeginPhase(seen, &before_moves); !s.ok()) return s;
+      if (auto s = model_.EndPhase(seen, &before_moves); !s.ok()) return s;
       account.blocks_read += input.reads.size();
       PhaseRequest(input);
+      request_.hbm_slack = cost_.HbmSlack(before_moves);
       if (auto s = Timed([this] {
             return planner_.MakePhaseOrder(policy_, model_, request_,
                                            &plan_.order);
@@ -164,6 +166,14 @@ class Loop {
     }
     model_.EndStep(account);
     return absl::OkStatus();
+  }
+
+  // The reads that `phase` brings into the policy's window.
+  absl::Span<const BlockId> NewInWindow(size_t phase) const {
+    const uint32_t steps = policy_.traits().rank_window_steps;
+    const uint64_t last = phase + uint64_t{steps} * workload_.groups;
+    if (steps == 0 || last >= workload_.phases()) return {};
+    return workload_.reads[last];
   }
 
   void PhaseRequest(const PhaseInput& input) {
@@ -195,6 +205,7 @@ class Loop {
   const Policy& policy_;
   RecordedFuture* const future_;
   const LoopOptions& options_;
+  const CostModel cost_;
   DeviceModel model_;
   EmulatedDevice device_;
   const CostModel cost_;

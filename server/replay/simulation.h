@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/core/topology.h"
+#include "server/replay/annealing.h"
 #include "server/replay/closed_loop.h"
 #include "server/replay/workload.h"
 
@@ -26,6 +27,12 @@ struct SimulationResult {
   int delay_steps = 0;
   bool clairvoyant = false;
   LoopResult run;
+  // What annealed-oracle found, and in how many iterations; for no other.
+  struct Annealed {
+    LookaheadPoint point;
+    int iterations = 0;
+  };
+  std::optional<Annealed> annealed;
   // Medians over steps of the time spent deciding; 0 without a clock.
   double decide_microseconds_p50 = 0;
   double decide_microseconds_p99 = 0;
@@ -34,6 +41,8 @@ struct SimulationResult {
 struct SimulationOptions {
   // Unset: each policy's own.
   std::optional<int> delay_steps;
+  // For annealed-oracle; the longest window is the workload's.
+  AnnealingOptions annealing;
   std::function<double()> now;
   std::function<void(const std::vector<BlockId>& initial_hbm)> on_start;
   std::function<void(size_t phase, const PhaseOutcome& outcome)> on_phase;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "server/core/ids.h"
-#include "server/core/policy/belady_policy.h"
+#include "server/core/policy/future.h"
 #include "server/replay/workload.h"
 
 namespace kvplace {
@@ -19,8 +19,8 @@ namespace kvplace {
 // start are filled. Ascending.
 std::vector<BlockId> OnlineStart(const Workload& workload, uint64_t capacity);
 
-// What is read soonest, of the initial blocks and the births of the first
-// phase.
+// The start of every policy that knows the future: what is read soonest, of the
+// initial blocks and the births of the first phase.
 struct ClairvoyantPlacement {
   // Initial blocks in HBM, ascending.
   std::vector<BlockId> hbm;

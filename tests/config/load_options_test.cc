@@ -173,7 +173,15 @@ TEST(LoadOptionsTest, PoliciesAreChecked) {
   EXPECT_THAT(Problem({"--policy=best"}),
               StartsWith("--policy cannot be used: policy is \"best\", "
                          "expected one of static,"));
-  EXPECT_THAT(Problem({"--policy=belady"}), HasSubstr("knows the future"));
+  for (const std::string name :
+       {"lookahead-1", "slack-oracle", "annealed-oracle", "belady"}) {
+    EXPECT_THAT(Problem({"--policy=" + name}),
+                StartsWith("--policy cannot be used: policy " + name +
+                           " knows the future"));
+    EXPECT_THAT(Problem({}, "policy: " + name + "\n"),
+                StartsWith("kvplaced.yaml:1: policy cannot be used: policy " +
+                           name + " knows the future"));
+  }
   EXPECT_THAT(Problem({}, "policy: lfu\npolicy-param: {decay: 3}\n"),
               StartsWith("kvplaced.yaml:1: policy cannot be used: parameter "
                          "decay of policy lfu is 3, expected 0.01.."));

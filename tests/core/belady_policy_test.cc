@@ -2,23 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-
 #include "tests/testing/small_model.h"
+#include "tests/testing/written_future.h"
 
 namespace kvplace {
 namespace {
-
-// The next read of each block, written down; never where nothing is.
-class WrittenFuture final : public Future {
- public:
-  uint64_t NextRead(BlockId block) const override {
-    const auto it = next.find(block.value());
-    return it == next.end() ? kNever : it->second;
-  }
-
-  std::map<uint32_t, uint64_t> next;
-};
 
 // Two groups, HBM for 3 blocks and full: 0, 1, 8.
 class BeladyPolicyTest : public ::testing::Test {
@@ -43,7 +31,7 @@ TEST_F(BeladyPolicyTest, Traits) {
 }
 
 TEST_F(BeladyPolicyTest, FarthestNextReadGoesFirst) {
-  future_.next = {{0, 5}, {1, 9}, {8, 7}, {2, 4}, {3, 8}};
+  future_.reads = {{0, {5}}, {1, {9}}, {8, {7}}, {2, {4}}, {3, {8}}};
   Start();
   small_.Phase(Ids({2, 3}));
   const StandingOrder order = small_.PhaseOrder(0, Ids({2, 3}));
@@ -53,7 +41,7 @@ TEST_F(BeladyPolicyTest, FarthestNextReadGoesFirst) {
 }
 
 TEST_F(BeladyPolicyTest, NeverReadAgainIsFartherThanAnything) {
-  future_.next = {{0, 5}, {8, 1000000}, {2, 999999}, {3, 4}};
+  future_.reads = {{0, {5}}, {8, {1000000}}, {2, {999999}}, {3, {4}}};
   Start();
   small_.Phase(Ids({2, 3}));
   const StandingOrder order = small_.PhaseOrder(0, Ids({2, 3}));
@@ -62,7 +50,7 @@ TEST_F(BeladyPolicyTest, NeverReadAgainIsFartherThanAnything) {
 }
 
 TEST_F(BeladyPolicyTest, BypassesWhatIsNotReadBeforeSomethingHeld) {
-  future_.next = {{0, 5}, {1, 5}, {8, 5}, {2, 5}};
+  future_.reads = {{0, {5}}, {1, {5}}, {8, {5}}, {2, {5}}};
   Start();
   small_.Phase(Ids({2, 3}));
   const StandingOrder order = small_.PhaseOrder(0, Ids({2, 3}));
@@ -71,7 +59,8 @@ TEST_F(BeladyPolicyTest, BypassesWhatIsNotReadBeforeSomethingHeld) {
 }
 
 TEST_F(BeladyPolicyTest, BirthsCompeteByTheirNextRead) {
-  future_.next = {{0, 2}, {1, 3}, {8, 9}, {2, 6}, {10, 1}, {11, 20}};
+  future_.reads = {{0, {2}}, {1, {3}},  {8, {9}},
+                   {2, {6}}, {10, {1}}, {11, {20}}};
   Start();
   small_.Phase(Ids({2}));
   const StandingOrder order = small_.PhaseOrder(0, Ids({2}), Ids({10, 11, 12}));
@@ -82,7 +71,7 @@ TEST_F(BeladyPolicyTest, BirthsCompeteByTheirNextRead) {
 }
 
 TEST_F(BeladyPolicyTest, FreeRoomIsUsedBeforeAnyEviction) {
-  future_.next = {{0, 2}, {1, 3}, {2, 6}, {3, 7}, {9, 8}};
+  future_.reads = {{0, {2}}, {1, {3}}, {2, {6}}, {3, {7}}, {9, {8}}};
   small_.Put(Ids({0, 1}), Tier::kHbm);
   small_.Put(Ids({2, 3}), Tier::kDram);
   small_.Start();
@@ -94,7 +83,7 @@ TEST_F(BeladyPolicyTest, FreeRoomIsUsedBeforeAnyEviction) {
 }
 
 TEST_F(BeladyPolicyTest, BlocksReadInThePhaseAreAsGoodAsTheirNextRead) {
-  future_.next = {{0, 50}, {1, 3}, {8, 9}, {2, 6}};
+  future_.reads = {{0, {50}}, {1, {3}}, {8, {9}}, {2, {6}}};
   Start();
   small_.Phase(Ids({0, 2}));
   const StandingOrder order = small_.PhaseOrder(0, Ids({2}));

@@ -45,6 +45,39 @@ TEST(CostModel, InclusiveLinkReadBinds) {
   EXPECT_EQ(cost.mode(), ResidencyMode::kInclusive);
 }
 
+TEST(CostModel, SlackIsWhatHbmCanTakeOn) {
+  PhaseTraffic traffic;
+  traffic.hbm_reads = Bytes(300);
+  traffic.dram_reads = Bytes(60);
+  traffic.new_kv_hbm = Bytes(10);
+  traffic.new_kv_dram = Bytes(5);
+  // T_D = 75 / 120 = .625, T_H = 515 / 1000: 110 bytes. Exclusive: T_D = 65 /
+  // 120 = .5417 or 60 / 100 = .6, T_H = .51: 90 bytes.
+  const CostModel inclusive(HandDevice(ResidencyMode::kInclusive));
+  const CostModel exclusive(HandDevice(ResidencyMode::kExclusive));
+  EXPECT_EQ(inclusive.HbmSlack(traffic), Bytes(110));
+  EXPECT_EQ(exclusive.HbmSlack(traffic), Bytes(90));
+  // Taken up, T_H is T_D; then there is none.
+  traffic.promoted = Bytes(110);
+  EXPECT_EQ(inclusive.HbmSlack(traffic), Bytes(0));
+  traffic.hbm_reads += Bytes(1);
+  EXPECT_EQ(inclusive.HbmSlack(traffic), Bytes(0));
+  EXPECT_EQ(inclusive.HbmSlack(PhaseTraffic()), Bytes(0));
+}
+
+TEST(CostModel, SlackWithInfiniteBandwidths) {
+  DeviceConfig device = HandDevice(ResidencyMode::kInclusive);
+  device.profile.hbm = BytesPerSecond(kInfinite);
+  PhaseTraffic traffic;
+  traffic.hbm_reads = Bytes(1000);
+  EXPECT_EQ(CostModel(device).HbmSlack(traffic), Bytes(0));
+  traffic.dram_reads = Bytes(1);
+  EXPECT_EQ(CostModel(device).HbmSlack(traffic), kMaxBytes);
+  device = HandDevice(ResidencyMode::kInclusive);
+  device.profile.link_read = device.profile.dram = BytesPerSecond(kInfinite);
+  EXPECT_EQ(CostModel(device).HbmSlack(traffic), Bytes(0));
+}
+
 TEST(CostModel, InclusiveHbmBinds) {
   const CostModel cost(HandDevice(ResidencyMode::kInclusive));
   PhaseTraffic traffic = HandTraffic();

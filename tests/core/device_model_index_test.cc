@@ -92,6 +92,54 @@ TEST(DeviceModelIndex, UnreadRankIsBelowEveryReadBlock) {
   EXPECT_EQ(Order(model.ranks()), Ids({3, 1, 0, 2}));
 }
 
+// Ranks written down, and blocks in DRAM ranked whether they were read or not.
+class WrittenRanks final : public Policy {
+ public:
+  const PolicyTraits& traits() const override {
+    static constexpr PolicyTraits kTraits{.name = "written",
+                                          .index = VictimIndex::kRank,
+                                          .rank_outsiders = true,
+                                          .rank_unread_outsiders = true};
+    return kTraits;
+  }
+  double Rank(const DeviceModel&, BlockId block) const override {
+    return ranks[block.value()];
+  }
+  void Plan(const DeviceModel&, const PlanRequest&,
+            StandingOrder*) const override {}
+
+  std::vector<double> ranks = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+};
+
+TEST(DeviceModelIndex, RanksChangeWhenTheDriverSaysSo) {
+  WrittenRanks policy;
+  DeviceModel model(SmallDevice(1, kHandles, 12), &policy);
+  for (uint32_t h = 0; h < 4; ++h) {
+    const Tier tier = h < 2 ? Tier::kHbm : Tier::kDram;
+    ASSERT_THAT(model.AddInventory(Page(1, h, h, tier)), IsOk());
+  }
+  model.FinishInventory(StepIndex(0));
+  EXPECT_EQ(Order(model.ranks()), Ids({0, 1}));
+  EXPECT_EQ(Order(model.outsiders()), Ids({3, 2})) << "highest first";
+
+  policy.ranks = {5, 1, 9, 3, 4};
+  ASSERT_THAT(model.BeginStep(StepIndex(0)), IsOk());
+  PhaseUpdate phase;
+  const BlockRange birth = Page(1, 4, 4, Tier::kDram);
+  phase.births = {&birth, 1};
+  StepAccount account;
+  ASSERT_THAT(model.ApplyPhase(phase, &account), IsOk());
+  EXPECT_EQ(Order(model.ranks()), Ids({0, 1}));
+  EXPECT_EQ(Order(model.outsiders()), Ids({4, 3, 2})) << "born in DRAM";
+
+  phase.births = {};
+  const auto reranked = Ids({0, 2, 7});  // 7 is not alive
+  phase.reranked = reranked;
+  ASSERT_THAT(model.ApplyPhase(phase, &account), IsOk());
+  EXPECT_EQ(Order(model.ranks()), Ids({1, 0}));
+  EXPECT_EQ(Order(model.outsiders()), Ids({2, 4, 3}));
+}
+
 // A run of random phases applied to several models at once, with its history.
 class RandomRun : public ::testing::TestWithParam<int> {
  protected:

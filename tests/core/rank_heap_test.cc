@@ -55,6 +55,20 @@ TEST(RankHeap, InfinitiesAreRanks) {
   EXPECT_EQ(Lowest(heap, 0, 4), Ids({2, 1, 0}));
 }
 
+TEST(RankHeap, AWalkGoesAsFarAsAsked) {
+  RankHeap heap(100, 2);
+  for (uint32_t h = 0; h < 50; ++h) heap.Set(BlockId(h), 1, (h * 7) % 50);
+  const std::vector<BlockId> order = Lowest(heap, 1, 50);
+  RankHeap::Walk walk(heap, 1);
+  RankHeap::Walk other(heap, 1);
+  EXPECT_EQ(other.Next(), order[0]);
+  for (const BlockId block : order) EXPECT_EQ(walk.Next(), block);
+  EXPECT_EQ(walk.Next(), kNoBlock);
+  EXPECT_EQ(walk.Next(), kNoBlock);
+  EXPECT_EQ(other.Next(), order[1]) << "walks do not disturb each other";
+  EXPECT_EQ(RankHeap::Walk(heap, 0).Next(), kNoBlock);
+}
+
 TEST(RankHeap, VisitOfAnEmptyPartition) {
   RankHeap heap(4, 2);
   heap.Set(BlockId(0), 0, 1);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tests/testing/status_matchers.h"
@@ -14,6 +15,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
@@ -86,12 +88,30 @@ TEST(Registry, ParametersOutOfRangeAreRefusedByName) {
   }
 }
 
+TEST(Registry, ListsEveryPolicyInTheOrderOfTables) {
+  const std::vector<absl::string_view> all = {"static",
+                                              "reactive-layer",
+                                              "reactive-page",
+                                              "lru",
+                                              "lfu",
+                                              "lookahead-1",
+                                              "balanced",
+                                              "slack-oracle",
+                                              "annealed-oracle",
+                                              "belady"};
+  EXPECT_EQ(PolicyNames(), all);
+}
+
 TEST(Registry, ClairvoyantPoliciesAreRefused) {
-  EXPECT_THAT(MakeOnlinePolicy("belady"),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
-                       HasSubstr("belady knows the future")));
-  for (const absl::string_view name : OnlinePolicyNames()) {
-    EXPECT_NE(name, "belady");
+  for (const char* name :
+       {"lookahead-1", "slack-oracle", "annealed-oracle", "belady"}) {
+    EXPECT_THAT(
+        MakeOnlinePolicy(name, {{"no-such-parameter", 1}}),
+        StatusIs(
+            absl::StatusCode::kFailedPrecondition,
+            AllOf(HasSubstr(absl::StrCat("policy ", name, " knows the future")),
+                  HasSubstr("expected one of static, "))));
+    EXPECT_THAT(OnlinePolicyNames(), Not(Contains(absl::string_view(name))));
   }
 }
 

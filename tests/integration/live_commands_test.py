@@ -89,6 +89,7 @@ class LiveCommands(unittest.TestCase):
             server = ("--server", system.address)
             wrong = [(2, "lruu", ["policy", "set", "lruu"]), (2, "decay", ["policy", "set", "lfu", "--param", "decay=9"]),
                      (2, "NAME=NUMBER", ["policy", "set", "lfu", "--param", "decay"]),
+                     (1, "annealed-oracle knows the future", ["policy", "set", "annealed-oracle"]),
                      (2, "--inherit", ["policy", "set"]), (2, "--mode", ["policy", "set", "lru", "--mode", "sleep"]),
                      (1, "nowhere", ["policy", "get", "--node", "nowhere"]), (1, "nowhere", ["nodes", "nowhere"]),
                      (1, "nowhere", ["undrain", "nowhere"]),

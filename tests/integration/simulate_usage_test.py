@@ -98,10 +98,30 @@ class Usage(unittest.TestCase):
         self.assertIsNone(no_bound["bounds"]["roofline_seconds"])
         self.assertIsNone(no_bound["results"][0]["roofline_ratio"])
 
+    def test_annealed_oracle(self):
+        """What it found is in the result, for no other policy, and the seed decides."""
+        args = (SAMPLE, "--steps", "0:6", "--policy", "lru,annealed-oracle", "--hbm-capacity", "15%")
+        found = []
+        for seed in ("1", "1", "2", "3"):
+            results = json.loads(simulate(*args, "--seed", seed, "--format", "json").stdout)["results"]
+            self.assertNotIn("annealed", results[0])
+            found.append(results[1]["annealed"])
+            self.assertEqual(sorted(found[-1]), ["iterations", "share", "window_steps"])
+            self.assertEqual(found[-1]["iterations"], 40)
+            self.assertTrue(1 <= found[-1]["window_steps"] <= 6 and 0 <= found[-1]["share"] <= 1)
+        self.assertEqual(found[0], found[1])
+        table = simulate(*args).stdout
+        self.assertIn("annealed-oracle: looks", table)
+        self.assertIn("found in 40 iterations", table)
+        lines = simulate(*args, "--format", "csv").stdout.splitlines()
+        self.assertEqual(len(lines[0].split(",")), len(lines[2].split(",")))
+
     def test_help(self):
         done = simulate("--help")
         self.assertEqual(done.returncode, 0)
         self.assertIn("Examples", done.stdout)
+        for policy in ("reactive-layer", "lookahead-1", "slack-oracle", "annealed-oracle", "belady"):
+            self.assertIn(policy, done.stdout)
 
 
 if __name__ == "__main__":

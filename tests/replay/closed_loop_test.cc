@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "server/core/policy/belady_policy.h"
 #include "server/core/policy/lru_policy.h"
 #include "server/core/policy/registry.h"
 #include "server/replay/simulation.h"
@@ -41,6 +40,7 @@ LoopResult RunChecked(const Workload& workload, uint64_t capacity,
   ScheduleChecker checker(workload, device);
   SimulationOptions options;
   options.delay_steps = setting.delay;
+  options.annealing.iterations = 4;
   options.on_start = [&](const auto& hbm) { checker.Start(hbm); };
   options.on_phase = [&](size_t phase, const PhaseOutcome& outcome) {
     SCOPED_TRACE(testing::Message() << "phase " << phase);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "tests/replay/hand_workload.h"
@@ -35,6 +36,28 @@ TEST(RecordedFuture, NextReadsByHand) {
   EXPECT_EQ(future.NextRead(BlockId(0)), 0u);
 }
 
+TEST(RecordedFuture, ReadsInAWindowByHand) {
+  HandWorkload hand;
+  hand.initial = Ids({0, 1});
+  for (uint32_t p = 0; p < 60; ++p) {
+    hand.phases.push_back({{}, p % 2 == 0 ? Ids({0}) : Ids({}), {}});
+  }
+  const Workload workload = hand.Make();
+  RecordedFuture future(workload);
+  const BlockId even(0);
+  EXPECT_EQ(future.ReadsWithin(even, 0), 0u);
+  EXPECT_EQ(future.ReadsWithin(even, 1), 1u) << "phase 0";
+  EXPECT_EQ(future.ReadsWithin(even, 3), 2u);
+  EXPECT_EQ(future.ReadsWithin(even, 51), 26u);
+  EXPECT_EQ(future.ReadsWithin(even, 1000), 30u);
+  EXPECT_EQ(future.ReadsWithin(even, UINT32_MAX), 30u);
+  EXPECT_EQ(future.ReadsWithin(BlockId(1), 1000), 0u);
+  future.Enter(0);
+  EXPECT_EQ(future.ReadsWithin(even, 1), 0u) << "phase 1";
+  EXPECT_EQ(future.ReadsWithin(even, 2), 1u);
+  EXPECT_EQ(future.ReadsWithin(even, 1000), 29u);
+}
+
 // The first phase after the current one that reads the block, looked for.
 uint64_t Search(const Workload& workload, BlockId block, size_t from) {
   for (size_t p = from; p < workload.phases(); ++p) {
@@ -43,6 +66,17 @@ uint64_t Search(const Workload& workload, BlockId block, size_t from) {
     }
   }
   return Future::kNever;
+}
+
+// Reads of the block in `window` phases from `from` on, counted.
+uint32_t Count(const Workload& workload, BlockId block, size_t from,
+               size_t window) {
+  uint32_t count = 0;
+  for (size_t p = from; p < std::min(from + window, workload.phases()); ++p) {
+    const auto reads = workload.reads[p];
+    count += std::find(reads.begin(), reads.end(), block) != reads.end();
+  }
+  return count;
 }
 
 TEST(RecordedFuture, IsWhatASearchFinds) {
@@ -59,6 +93,9 @@ TEST(RecordedFuture, IsWhatASearchFinds) {
         for (uint32_t id = 0; id < workload.id_space(); ++id) {
           ASSERT_EQ(future.NextRead(BlockId(id)),
                     Search(workload, BlockId(id), p));
+          const size_t window = (id + p) % 30;
+          ASSERT_EQ(future.ReadsWithin(BlockId(id), window),
+                    Count(workload, BlockId(id), p, window));
         }
         if (p < workload.phases()) future.Enter(p);
       }

@@ -3,8 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
+#include <set>
+#include <utility>
+#include <vector>
 
+#include "server/core/policy/lookahead_policy.h"
+#include "server/core/policy/registry.h"
 #include "tests/replay/hand_workload.h"
 #include "tests/testing/random_workload.h"
 #include "tests/testing/small_device.h"
@@ -41,11 +47,66 @@ TEST_F(SimulationTest, RunsEveryPolicyItNames) {
     const auto result = Simulate(workload_, device_, name, {});
     ASSERT_THAT(result, IsOk());
     EXPECT_EQ(result->policy, name);
-    EXPECT_EQ(result->clairvoyant, name == "belady");
+    const auto online = OnlinePolicyNames();
+    EXPECT_EQ(result->clairvoyant,
+              std::find(online.begin(), online.end(), name) == online.end());
     EXPECT_EQ(result->delay_steps, name == "lfu" || name == "balanced");
     EXPECT_EQ(result->run.step_seconds.size(), workload_.steps);
     EXPECT_TRUE(result->run.decide_seconds.empty()) << "there is no clock";
     EXPECT_EQ(result->decide_microseconds_p99, 0);
+  }
+}
+
+TEST_F(SimulationTest, AnnealedOracleRunsTheBestThatItFound) {
+  SimulationOptions options;
+  std::vector<int> evaluated;
+  options.annealing.on_evaluated = [&](int n, int of) {
+    EXPECT_EQ(of, 41);
+    evaluated.push_back(n);
+  };
+  size_t phases = 0;
+  options.on_phase = [&](size_t, const PhaseOutcome&) { ++phases; };
+  const auto result = Simulate(workload_, device_, "annealed-oracle", options);
+  ASSERT_THAT(result, IsOk());
+  ASSERT_TRUE(result->annealed.has_value());
+  EXPECT_EQ(result->annealed->iterations, 40);
+  EXPECT_EQ(evaluated.size(), 41u);
+  EXPECT_EQ(phases, workload_.phases()) << "of the last run alone";
+  // It is the run of the point, and no worse than the start.
+  RecordedFuture future(workload_);
+  const auto time = [&](uint32_t window, double share) {
+    const LookaheadPolicy policy(&future, {"", window, share});
+    const auto run = RunClosedLoop(workload_, device_, policy, &future, {});
+    EXPECT_THAT(run, IsOk());
+    return run->seconds.value();
+  };
+  const LookaheadPoint point = result->annealed->point;
+  EXPECT_LE(point.window_steps, workload_.steps);
+  EXPECT_EQ(time(point.window_steps, point.share), result->run.seconds.value());
+  EXPECT_LE(result->run.seconds.value(), time(5, 0.5));
+}
+
+TEST_F(SimulationTest, TheSeedIsThatOfTheAnnealing) {
+  const auto share = [this](uint64_t seed) {
+    SimulationOptions options;
+    options.annealing.seed = seed;
+    options.annealing.iterations = 3;
+    const auto r = Simulate(workload_, device_, "annealed-oracle", options);
+    EXPECT_THAT(r, IsOk());
+    return std::pair(r->annealed->point.window_steps, r->annealed->point.share);
+  };
+  EXPECT_EQ(share(1), share(1));
+  std::set<std::pair<uint32_t, double>> found;
+  for (uint64_t seed = 1; seed <= 8; ++seed) found.insert(share(seed));
+  EXPECT_GT(found.size(), 1u);
+}
+
+TEST_F(SimulationTest, OnlyAnnealedOracleSaysWhatItFound) {
+  for (const absl::string_view name : SimulationPolicyNames()) {
+    SimulationOptions options;
+    options.annealing.iterations = 0;
+    EXPECT_EQ(Simulate(workload_, device_, name, options)->annealed.has_value(),
+              name == "annealed-oracle");
   }
 }
 

@@ -15,7 +15,7 @@ namespace kvplace {
 struct TwinPhase {
   std::vector<BlockId> new_hbm, new_dram, read_hbm, read_dram;
   // In the order in which it happens.
-  std::vector<BlockId> promoted, evicted;
+  std::vector<BlockId> promoted, prefetched, evicted;
 };
 
 struct TwinRun {

@@ -30,7 +30,8 @@ TEST(UsageTest, WrongUsageExitsWithTwoAndNamesTheFlag) {
   const std::pair<std::vector<std::string>, std::string> cases[] = {
       {{"--lisen=a:1"}, "kvplaced: no flag \"--lisen\", did you mean listen?"},
       {{"--max-sessions=0"}, "kvplaced: --max-sessions is \"0\", expected"},
-      {{"--policy=belady"}, "knows the future"},
+      {{"--policy=belady"}, "policy belady knows the future"},
+      {{"--policy=annealed-oracle"}, "annealed-oracle knows the future"},
       {{"--tls-cert=x"}, "kvplaced: --tls-key is empty"},
       {{"--config=/nowhere"}, "kvplaced: --config: cannot read /nowhere"},
   };

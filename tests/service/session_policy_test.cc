@@ -8,6 +8,7 @@
 namespace kvplace {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -154,8 +155,13 @@ TEST_F(PolicyTest, BadSettingsChangeNothing) {
               StatusIs(invalid, HasSubstr("settings.policy is \"best\"")));
   EXPECT_THAT(registry_->SetPolicy(Request("", "")),
               StatusIs(invalid, HasSubstr("settings.policy is \"\"")));
-  EXPECT_THAT(registry_->SetPolicy(Request("", "belady")),
-              StatusIs(absl::StatusCode::kFailedPrecondition));
+  for (const char* name :
+       {"lookahead-1", "slack-oracle", "annealed-oracle", "belady"}) {
+    EXPECT_THAT(
+        registry_->SetPolicy(Request("", name)),
+        StatusIs(absl::StatusCode::kFailedPrecondition,
+                 AllOf(HasSubstr(name), HasSubstr("knows the future"))));
+  }
   v1::SetPolicyRequest request = Request("", "lfu");
   (*request.mutable_settings()->mutable_parameters())["decay"] = 2;
   EXPECT_THAT(registry_->SetPolicy(request),

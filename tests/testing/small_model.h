@@ -70,11 +70,13 @@ class SmallModel {
   }
   // The order for the running phase of `group`, whose hits the model has seen.
   StandingOrder PhaseOrder(uint32_t group, const std::vector<BlockId>& misses,
-                           const std::vector<BlockId>& births = {}) {
+                           const std::vector<BlockId>& births = {},
+                           Bytes hbm_slack = Bytes(0)) {
     PlanRequest request;
     request.group = GroupId(group);
     request.misses = misses;
     request.next_births = births;
+    request.hbm_slack = hbm_slack;
     request.next_birth_bytes =
         kSmallBlock * static_cast<int64_t>(births.size());
     request.free =

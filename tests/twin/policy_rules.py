@@ -6,13 +6,15 @@ too many misses is promoted, what a never-read block counts) every reading passe
 
 from collections import deque
 
+import oracle_rules
 from brute_simulator import LRU_TIES, fewest_dram_reads, lru_miss_share
 from schedule_walk import short
 
 CLAIRVOYANT = ("lookahead-1", "slack-oracle", "annealed-oracle", "belady")
 ONLINE = ("static", "reactive-layer", "reactive-page", "lru", "lfu", "balanced", "shadow-price")
 DELAY_0 = ("static", "reactive-layer", "reactive-page", "lru") + CLAIRVOYANT
-NO_PREFETCH = ("static", "reactive-layer", "reactive-page", "lru", "lfu", "balanced")
+NO_PREFETCH = ("static", "reactive-layer", "reactive-page", "lru", "lfu", "balanced", "lookahead-1", "annealed-oracle",
+               "belady")
 LRU_SHARE_TOLERANCE = 0.002
 LFU_DECAY = 0.8
 SCAN_BUDGET = 20_000_000  # block visits of the eviction-order rule; larger runs check every n-th phase
@@ -41,7 +43,7 @@ class DelayRule:
 
 
 class NoPrefetchRule:
-    """The simple baselines promote on read only."""
+    """The simple baselines, and all that know the future but slack-oracle, promote on read only."""
 
     def observe(self, view, report):
         report.expect(not view.prefetch, view.phase, "this policy never prefetches", short(view.prefetch))
@@ -228,7 +230,7 @@ class BalancedRule:
 
 def make_observers(run, settings, capacity, delay, initial_hbm):
     """The rules that hold for the policy at this delay."""
-    policy, rules = settings.policy, []
+    policy, rules = settings.policy, oracle_rules.make_observers(run, settings, capacity)
     if policy == "static":
         rules.append(StaticRule())
     if policy in ONLINE and delay >= 1:

@@ -27,7 +27,8 @@ import random_traces
 import step_time
 from schedule_walk import Settings
 
-POLICIES = ("static", "reactive-layer", "reactive-page", "lru", "lfu", "balanced", "belady")
+POLICIES = ("static", "reactive-layer", "reactive-page", "lru", "lfu", "lookahead-1", "balanced", "slack-oracle",
+            "annealed-oracle", "belady")
 PROFILES = ("paper-gh200", "h100-pcie5")
 CAPACITIES = ("0%", "5%", "10%", "25%", "50%", "100%", "12.5%")
 COMMAND_SECONDS = 120

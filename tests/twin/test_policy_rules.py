@@ -4,9 +4,10 @@
 import unittest
 
 import expected_run
+import oracle_rules
 import policy_rules
 import step_time
-from schedule_walk import ID_LISTS, PhaseView, Report
+from schedule_walk import ID_LISTS, PhaseView, Report, Settings
 
 # One sequence, two groups, ten initial pages per group and no births within four steps: group 0 has ids 0..9, group 1
 # ids 10..19 (pages of 100 tokens).
@@ -119,6 +120,47 @@ class Reactive(RuleTest):
         self.rejects("lowest page first", self.rule(True), view(0, hbm, {3, 4}, promote_on_read=[4], evict=[2]))
         self.rejects("only to make room", self.rule(True), view(0, hbm, {3, 4}, promote_on_read=[4], evict=[1, 2]))
         self.rejects("makes room for every miss", self.rule(True), view(0, hbm, {3, 4}))
+
+
+class Oracles(RuleTest):
+    """A run whose group 0 reads 1 in steps 0 and 1 and 2, 3 in steps 2 and 3; group 1 reads 11 always."""
+
+    RUN = expected_run.ExpectedRun([expected_run.SourceSequence(
+        990, 100, 1, [[(1,), (1,)], [(1,), (1,)], [(2, 3), (1,)], [(2, 3), (1,)]])])
+
+    def test_window(self):
+        window = oracle_rules.Window(self.RUN, 1)
+        self.assertEqual([window.uses(one) for one in (1, 2, 11)], [1, 0, 1])
+        window.enter(2)
+        self.assertEqual([window.uses(one) for one in (1, 2, 11)], [0, 1, 1])
+        window.enter(6)
+        self.assertEqual([window.uses(one) for one in (1, 2, 11)], [0, 0, 1])
+
+    def test_lookahead(self):
+        def rule():
+            return oracle_rules.LookaheadRule(self.RUN, 2)
+
+        self.accepts(rule(), view(0, {5, 11}, {1}, promote_on_read=[1], evict=[5]))
+        self.rejects("promotes what fits", rule(), view(0, {5, 11}, {1}))
+        self.rejects("evicts nothing that the next step reads", rule(),
+                     view(0, {5, 11}, {1}, promote_on_read=[1], evict=[11]))
+        self.rejects("promotes only what the next step reads", rule(),
+                     view(2, {5, 11}, {1}, promote_on_read=[1], evict=[5]))
+        self.rejects("only to make room", rule(), view(2, {5, 11}, {1}, evict=[5]))
+
+    def test_slack(self):
+        """Blocks of 100 bytes: a miss takes 100 / 450e9 s, in which HBM moves 1088 bytes."""
+        profile = step_time.Profile.named("paper-gh200")
+
+        def rule(fixed=0):
+            return oracle_rules.SlackRule(self.RUN, Settings(profile, fixed_bytes=fixed), 2)
+
+        self.accepts(rule(), view(0, {5, 11}, {1}, promote_on_read=[1], evict=[5]))
+        self.accepts(rule(), view(0, {5, 6}, {1}, prefetch=[2], evict=[5]))
+        self.rejects("within the slack", rule(1000), view(0, {5, 11}, {1}, promote_on_read=[1], evict=[5]))
+        self.rejects("only what the window reads", rule(), view(0, {5, 11}, {1}, prefetch=[9], evict=[5]))
+        self.rejects("evicts what is worth less", rule(), view(0, {5, 11}, {1}, prefetch=[2], evict=[11]))
+        self.rejects("only to make room", rule(), view(0, {5}, {1}, promote_on_read=[1], evict=[5]))
 
 
 class OtherRules(RuleTest):

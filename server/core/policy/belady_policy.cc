@@ -1,8 +1,10 @@
 #include "server/core/policy/belady_policy.h"
 
 #include <algorithm>
-#include <utility>
+#include <tuple>
 #include <vector>
+
+#include "server/core/policy/phase_moves.h"
 
 namespace kvplace {
 
@@ -22,57 +24,38 @@ double BeladyPolicy::Rank(const DeviceModel& /*model*/, BlockId block) const {
 
 void BeladyPolicy::Plan(const DeviceModel& model, const PlanRequest& request,
                         StandingOrder* order) const {
-  if (!request.phase_known) {
-    for (GroupOrder& group : order->groups) group.new_block_tier = Tier::kHbm;
-    return;
-  }
-  order->may_evict_read = true;
+  if (!request.phase_known) return PhaseMoves::OrderForStart(order);
   // Who wants HBM, most urgent first: new blocks and this phase's misses.
   struct Wish {
     uint64_t next;
+    WishKind kind;
     BlockId block;
-    bool birth;
   };
   std::vector<Wish> wishes;
   for (const BlockId block : request.next_births) {
-    wishes.push_back({future_.NextRead(block), block, true});
+    wishes.push_back({future_.NextRead(block), WishKind::kBirth, block});
   }
   for (const BlockId block : request.misses) {
     const uint64_t next = future_.NextRead(block);
-    if (next != Future::kNever) wishes.push_back({next, block, false});
+    if (next != Future::kNever) {
+      wishes.push_back({next, WishKind::kMiss, block});
+    }
   }
   std::sort(wishes.begin(), wishes.end(), [](const Wish& a, const Wish& b) {
-    return std::pair(a.next, !a.birth) < std::pair(b.next, !b.birth);
+    return std::tie(a.next, a.kind, a.block) <
+           std::tie(b.next, b.kind, b.block);
   });
-  std::vector<BlockId> farthest;
-  model.ranks().VisitLowest(0, [&](BlockId block) {
-    farthest.push_back(block);
-    return farthest.size() <= wishes.size();
-  });
-  const Bytes each = model.config().block_bytes(request.group);
-  int64_t room = request.free / each;
-  size_t victim = 0;
-  GroupOrder& group = order->groups[request.group.value()];
-  std::vector<BlockId> lucky;  // births that get room
+  PhaseMoves moves(model, request, order);
+  RankHeap::Walk farthest(model.ranks(), 0);
   for (const Wish& wish : wishes) {
-    if (room > 0) {
-      --room;
-    } else if (victim < farthest.size() &&
-               future_.NextRead(farthest[victim]) > wish.next) {
-      order->evict_queue.push_back(farthest[victim++]);
-    } else {
-      break;
+    if (moves.room() <= 0) {
+      const BlockId victim = farthest.Next();
+      if (victim == kNoBlock || future_.NextRead(victim) <= wish.next) break;
+      moves.Evict(victim);
     }
-    (wish.birth ? lucky : group.promote_if_read).push_back(wish.block);
+    moves.BringIn(wish.block, wish.kind);
   }
-  const uint32_t next_group =
-      (request.group.value() + 1) % static_cast<uint32_t>(order->groups.size());
-  if (!lucky.empty()) order->groups[next_group].new_block_tier = Tier::kHbm;
-  for (const BlockId block : request.next_births) {
-    if (std::find(lucky.begin(), lucky.end(), block) == lucky.end()) {
-      order->new_in_dram.push_back(block);
-    }
-  }
+  moves.Finish();
 }
 
 }  // namespace kvplace

@@ -6,21 +6,10 @@
 #ifndef KVPLACE_SERVER_CORE_POLICY_BELADY_POLICY_H_
 #define KVPLACE_SERVER_CORE_POLICY_BELADY_POLICY_H_
 
-#include <cstdint>
-
+#include "server/core/policy/future.h"
 #include "server/core/policy/policy.h"
 
 namespace kvplace {
-
-// What a clairvoyant policy may ask of the recorded future.
-class Future {
- public:
-  static constexpr uint64_t kNever = UINT64_MAX;
-
-  virtual ~Future() = default;
-  // First phase after the current one in which the block is read.
-  virtual uint64_t NextRead(BlockId block) const = 0;
-};
 
 class BeladyPolicy final : public Policy {
  public:

@@ -11,6 +11,7 @@
 #define KVPLACE_SERVER_CORE_POLICY_POLICY_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -44,6 +45,13 @@ struct PolicyTraits {
   VictimIndex index = VictimIndex::kNone;
   // With kRank: DeviceModel::outsiders() is kept as well.
   bool rank_outsiders = false;
+  // And holds blocks that were never read, too.
+  bool rank_unread_outsiders = false;
+  // With kRank, of a clairvoyant policy: the rank of a block changes when one
+  // of its reads comes into the window of so many steps, too, and whoever
+  // replays the record tells the model then (PhaseUpdate::reranked). 0: no
+  // window.
+  uint32_t rank_window_steps = 0;
   // Decay per step of the model's read counts, 0..1 exclusive.
   double count_decay = AccessStats::kDefaultDecay;
 };
@@ -60,6 +68,9 @@ struct PlanRequest {
   // Begin in the next phase.
   absl::Span<const BlockId> next_births;
   Bytes next_birth_bytes;
+  // What HBM can take on while DRAM is busy with the phase's own reads and
+  // writes (CostModel::HbmSlack), before routing and any move.
+  Bytes hbm_slack;
   // HBM room at the end of the phase, before any move.
   Bytes free;
   // Longest useful eviction queue.

@@ -24,7 +24,8 @@ struct Parameter {
 struct Entry {
   absl::string_view name;
   std::vector<Parameter> parameters;
-  // Gets one value per parameter, in order.
+  // Gets one value per parameter, in order. Empty: it knows the future, and is
+  // made where there is one (server/replay/simulation.cc).
   std::function<std::unique_ptr<const Policy>(const std::vector<double>&)> make;
 };
 
@@ -48,9 +49,13 @@ const std::vector<Entry>& Entries() {
       {"lfu",
        {{"decay", AccessStats::kDefaultDecay, 0.01, 0.9999}},
        [](const Values& v) { return std::make_unique<LfuPolicy>(v[0]); }},
+      {"lookahead-1", {}, nullptr},
       {"balanced",
        {{"slack", 0.05, 0.0, 1.0}},
        [](const Values& v) { return std::make_unique<BalancedPolicy>(v[0]); }},
+      {"slack-oracle", {}, nullptr},
+      {"annealed-oracle", {}, nullptr},
+      {"belady", {}, nullptr},
   };
   return *kEntries;
 }
@@ -81,9 +86,17 @@ absl::StatusOr<std::vector<double>> Values(const Entry& entry,
 
 }  // namespace
 
-std::vector<absl::string_view> OnlinePolicyNames() {
+std::vector<absl::string_view> PolicyNames() {
   std::vector<absl::string_view> names;
   for (const Entry& entry : Entries()) names.push_back(entry.name);
+  return names;
+}
+
+std::vector<absl::string_view> OnlinePolicyNames() {
+  std::vector<absl::string_view> names;
+  for (const Entry& entry : Entries()) {
+    if (entry.make) names.push_back(entry.name);
+  }
   return names;
 }
 
@@ -91,14 +104,16 @@ absl::StatusOr<std::unique_ptr<const Policy>> MakeOnlinePolicy(
     absl::string_view name, const PolicyParameters& parameters) {
   for (const Entry& entry : Entries()) {
     if (entry.name != name) continue;
+    if (!entry.make) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("policy ", name,
+                       " knows the future and cannot drive a live worker, "
+                       "expected one of ",
+                       absl::StrJoin(OnlinePolicyNames(), ", ")));
+    }
     auto values = Values(entry, parameters);
     if (!values.ok()) return values.status();
     return entry.make(*values);
-  }
-  if (name == "belady") {
-    return absl::FailedPreconditionError(
-        "policy belady knows the future and cannot drive a live worker, "
-        "expected an online policy");
   }
   return absl::InvalidArgumentError(
       absl::StrCat("policy is \"", name, "\", expected one of ",

@@ -1,4 +1,5 @@
-// Names and parameters of the policies that plan without knowing the future.
+// Names of all policies, and the parameters of those that plan without knowing
+// the future.
 #ifndef KVPLACE_SERVER_CORE_POLICY_REGISTRY_H_
 #define KVPLACE_SERVER_CORE_POLICY_REGISTRY_H_
 
@@ -18,7 +19,9 @@ using PolicyParameters = std::map<std::string, double>;
 // What plans where nobody chose.
 inline constexpr absl::string_view kDefaultPolicy = "lfu";
 
-// In the order in which tables list them.
+// Every policy, in the order in which tables list them.
+std::vector<absl::string_view> PolicyNames();
+// Of these, those that do not know the future.
 std::vector<absl::string_view> OnlinePolicyNames();
 
 // INVALID_ARGUMENT: an unknown name or parameter, or a value out of range, with
