@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -14,6 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "client/cli/hindsight_run.h"
 #include "client/cli/profile_file.h"
 #include "client/cli/schedule_writer.h"
 #include "client/cli/simulate_plot.h"
@@ -21,6 +22,7 @@
 #include "client/cli/sizes.h"
 #include "server/core/policy/registry.h"
 #include "server/replay/simulation.h"
+#include "server/replay/window_of.h"
 #include "server/trace/workload_loader.h"
 
 namespace kvplace {
@@ -28,6 +30,7 @@ namespace {
 
 constexpr char kExamples[] = R"(Examples:
   kvplacectl simulate T.kvtrace --policy all
+  kvplacectl simulate T.kvtrace --policy all --bound hindsight --plot T.svg
   kvplacectl simulate a.kvtrace b.kvtrace --hbm-capacity 15% --policy lru,lfu --format json
   kvplacectl simulate T.kvtrace --policy lfu --mode exclusive --schedule-out schedule.jsonl
   kvplacectl simulate T.kvtrace --policy all --hbm-capacity 20% --plot all.svg)";
@@ -43,6 +46,10 @@ struct Flags {
   std::string read_routing = "off";
   std::string fixed_bytes_per_phase = "0";
   std::string bound = "roofline";
+  double bound_gap = 0.01;
+  std::string bound_time_limit = "60s";
+  std::optional<uint32_t> bound_iterations;
+  std::string bound_schedule_out;
   std::string format = "table";
   std::string schedule_out;
   std::string plot;
@@ -56,6 +63,7 @@ struct Plan {
   Capacity capacity;
   std::vector<std::string> policies;
   Bytes fixed;
+  HindsightFlags hindsight;
 };
 
 [[noreturn]] void WrongUsage(absl::string_view flag, absl::string_view what) {
@@ -87,6 +95,26 @@ std::vector<std::string> ParsePolicies(const std::string& text) {
   return names;
 }
 
+HindsightFlags CheckBound(const Flags& flags) {
+  HindsightFlags bound;
+  if (!flags.bound_schedule_out.empty() && flags.bound != "hindsight") {
+    WrongUsage("--bound-schedule-out", "expected with --bound hindsight only");
+  }
+  if (!(flags.bound_gap >= 0 && flags.bound_gap < 1e9)) {
+    WrongUsage("--bound-gap", "expected a share of at least 0, such as 0.01");
+  }
+  bound.gap = flags.bound_gap;
+  if (!absl::ParseDuration(flags.bound_time_limit, &bound.time_limit) ||
+      bound.time_limit < absl::ZeroDuration()) {
+    WrongUsage("--bound-time-limit",
+               absl::StrCat("\"", flags.bound_time_limit,
+                            "\", expected a duration such as 60s or 500ms"));
+  }
+  bound.iterations = flags.bound_iterations;
+  bound.seed = flags.seed;
+  return bound;
+}
+
 Plan Check(const Flags& flags) {
   Plan plan;
   plan.profile = OrWrongUsage("--profile", LoadProfile(flags.profile));
@@ -108,16 +136,11 @@ Plan Check(const Flags& flags) {
                "expected exactly one policy in --policy: a schedule is of one "
                "run");
   }
+  plan.hindsight = CheckBound(flags);
   if (!flags.plot.empty() && flags.plot == flags.schedule_out) {
     WrongUsage("--plot", "expected another file than --schedule-out's");
   }
   return plan;
-}
-
-double Now() {
-  return std::chrono::duration<double>(
-             std::chrono::steady_clock::now().time_since_epoch())
-      .count();
 }
 
 // Steps done, on stderr, when that is a terminal.
@@ -169,7 +192,7 @@ std::vector<SimulationResult> RunAll(const Flags& flags, const Plan& plan,
   options.annealing.on_evaluated = [&](int done, int of) {
     progress.OnEvaluated(done, of);
   };
-  options.now = Now;
+  options.now = MonotonicSeconds;
   options.on_start = [&](const std::vector<BlockId>& initial_hbm) {
     if (schedule) schedule->WriteStart(initial_hbm);
   };
@@ -189,6 +212,30 @@ std::vector<SimulationResult> RunAll(const Flags& flags, const Plan& plan,
     if (auto s = schedule->Close(); !s.ok()) Failed(s);
   }
   return results;
+}
+
+void AddHindsight(const Flags& flags, const Plan& plan,
+                  const Workload& workload, const DeviceConfig& device,
+                  uint64_t capacity_blocks, SimulationReport* report) {
+  // Before the long work, since it may not be writable.
+  ScheduleWriter writer(workload, capacity_blocks);
+  if (!flags.bound_schedule_out.empty()) {
+    if (auto s = writer.Open(flags.bound_schedule_out); !s.ok()) Failed(s);
+  }
+  const AccessWindow window = WindowOf(workload, device);
+  report->hindsight = RunHindsight(window, plan.hindsight);
+  const ClairvoyantSchedule& schedule = report->hindsight->schedule;
+  const auto phases = Evaluate(window, schedule);
+  if (!phases.ok()) Failed(phases.status());
+  report->hindsight_step_seconds.resize(workload.steps);
+  for (size_t p = 0; p < phases->size(); ++p) {
+    report->hindsight_step_seconds[p / workload.groups] += (*phases)[p];
+  }
+  if (flags.bound_schedule_out.empty()) return;
+  if (auto s = WriteHindsightSchedule(workload, window, schedule, &writer);
+      !s.ok()) {
+    Failed(s);
+  }
 }
 
 void Run(const Flags& flags) {
@@ -219,10 +266,13 @@ void Run(const Flags& flags) {
   SimulationReport report;
   report.workload = &*workload;
   report.device = &device;
-  if (flags.bound == "roofline") {
+  if (flags.bound != "none") {
     report.roofline_seconds = RooflineSeconds(*workload, device).value();
   }
   report.results = RunAll(flags, plan, *workload, device, capacity);
+  if (flags.bound == "hindsight") {
+    AddHindsight(flags, plan, *workload, device, capacity, &report);
+  }
   if (!flags.plot.empty()) {
     if (auto s = plot.Write(PlotOf(report)); !s.ok()) Failed(s);
   }
@@ -276,7 +326,17 @@ void RegisterSimulateCommand(CLI::App& app) {
   option("--fixed-bytes-per-phase", flags->fixed_bytes_per_phase,
          "Bytes every phase reads from HBM (weights)");
   option("--bound", flags->bound, "Bound to compare with")
-      ->check(CLI::IsMember({"none", "roofline"}));
+      ->check(CLI::IsMember({"none", "roofline", "hindsight"}));
+  option("--bound-gap", flags->bound_gap,
+         "hindsight: stop when schedule and bound are this share apart");
+  option("--bound-time-limit", flags->bound_time_limit,
+         "hindsight: stop after this long with what was found");
+  command->add_option("--bound-iterations", flags->bound_iterations,
+                      "hindsight: most evaluations of the dual; default: as "
+                      "many as the time limit allows");
+  command->add_option("--bound-schedule-out", flags->bound_schedule_out,
+                      "hindsight: write the clairvoyant schedule behind the "
+                      "upper bound, like --schedule-out");
   option("--format", flags->format, "Output")
       ->check(CLI::IsMember({"table", "json", "csv"}));
   command->add_option("--schedule-out", flags->schedule_out,

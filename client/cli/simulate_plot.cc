@@ -73,6 +73,10 @@ TimePlot PlotOf(const SimulationReport& report) {
     plot.roofline_step_seconds =
         Values(RooflineStepSeconds(*report.workload, *report.device));
   }
+  if (report.hindsight) {
+    plot.hindsight_lower_seconds = report.hindsight->lower.value();
+    plot.hindsight_upper_step_seconds = Values(report.hindsight_step_seconds);
+  }
   return plot;
 }
 

@@ -34,6 +34,35 @@ Json RooflineRatio(const SimulationReport& report, const SimulationResult& r) {
   return Number(*report.roofline_seconds / seconds);
 }
 
+// Certified bound / T; null without it or without time.
+Json HindsightRatio(const SimulationReport& report, const SimulationResult& r) {
+  const double seconds = r.run.seconds.value();
+  if (!report.hindsight || seconds <= 0) return nullptr;
+  return Number(report.hindsight->lower.value() / seconds);
+}
+
+std::string Ratio(const Json& ratio) {
+  return ratio.is_null() ? "-" : fmt::format("{:.3f}", ratio.get<double>());
+}
+
+Json BoundsJson(const SimulationReport& report) {
+  Json bounds = {{"roofline_seconds", nullptr},
+                 {"hindsight_seconds", nullptr},
+                 {"hindsight_upper_seconds", nullptr},
+                 {"iterations", nullptr},
+                 {"seconds_spent", nullptr}};
+  if (report.roofline_seconds) {
+    bounds["roofline_seconds"] = Number(*report.roofline_seconds);
+  }
+  if (report.hindsight) {
+    bounds["hindsight_seconds"] = Number(report.hindsight->lower.value());
+    bounds["hindsight_upper_seconds"] = Number(report.hindsight->upper.value());
+    bounds["iterations"] = report.hindsight->iterations;
+    bounds["seconds_spent"] = report.hindsight->seconds_spent;
+  }
+  return bounds;
+}
+
 Json ResultJson(const SimulationReport& report, const SimulationResult& r) {
   const PhaseTraffic& t = r.run.traffic;
   Json json = {{"policy", r.policy},
@@ -48,7 +77,7 @@ Json ResultJson(const SimulationReport& report, const SimulationResult& r) {
                {"new_kv_bytes", t.new_kv().count()},
                {"miss_share", MissShare(r)},
                {"roofline_ratio", RooflineRatio(report, r)},
-               {"hindsight_ratio", nullptr},
+               {"hindsight_ratio", HindsightRatio(report, r)},
                {"decide_microseconds",
                 {{"p50", r.decide_microseconds_p50},
                  {"p99", r.decide_microseconds_p99}}}};
@@ -84,19 +113,26 @@ double Share(const SimulationResult& r, Bytes bytes) {
   return reads > 0 ? static_cast<double>(bytes.count()) / reads : 0;
 }
 
+// The certified bound, and the schedule that shows how close one can come.
+void PrintHindsight(const SimulationReport& report, std::ostream& out) {
+  const HindsightResult& h = *report.hindsight;
+  const auto line = [&](const char* name, double seconds) {
+    fmt::print(out, "{:<16}{:>6}{:>13.6f}{:>10}{:>11}\n", name, "-", seconds,
+               report.roofline_seconds && seconds > 0
+                   ? fmt::format("{:.3f}", *report.roofline_seconds / seconds)
+                   : "-",
+               seconds > 0 ? fmt::format("{:.3f}", h.lower.value() / seconds)
+                           : "-");
+  };
+  line("(certified)", h.lower.value());
+  line("(schedule)", h.upper.value());
+}
+
 }  // namespace
 
 void PrintJson(const SimulationReport& report, std::ostream& out) {
   const Workload& workload = *report.workload;
   const DeviceConfig& device = *report.device;
-  Json bounds = {{"roofline_seconds", nullptr},
-                 {"hindsight_seconds", nullptr},
-                 {"hindsight_upper_seconds", nullptr},
-                 {"iterations", nullptr},
-                 {"seconds_spent", nullptr}};
-  if (report.roofline_seconds) {
-    bounds["roofline_seconds"] = Number(*report.roofline_seconds);
-  }
   Json results = Json::array();
   for (const SimulationResult& r : report.results) {
     results.push_back(ResultJson(report, r));
@@ -117,7 +153,7 @@ void PrintJson(const SimulationReport& report, std::ostream& out) {
                             .count()},
       {"hbm_capacity_bytes", device.hbm_capacity.count()},
       {"fixed_bytes_per_phase", device.fixed_bytes_per_phase.count()},
-      {"bounds", bounds},
+      {"bounds", BoundsJson(report)},
       {"results", results}};
   out << document.dump(2) << "\n";
 }
@@ -167,28 +203,35 @@ void PrintTable(const SimulationReport& report, std::ostream& out) {
       device.read_routing ? ", read routing" : "",
       Gigabytes(device.hbm_capacity.count()),
       100.0 * static_cast<double>(device.hbm_capacity.count()) / peak);
-  fmt::print(out, "{:<16}{:>6}{:>13}{:>10}{:>9}{:>10}{:>10}{:>11}\n", "policy",
-             "delay", "seconds", "roofline", "misses", "promoted", "demoted",
-             "decide p50");
+  fmt::print(out, "{:<16}{:>6}{:>13}{:>10}{:>11}{:>9}{:>10}{:>10}{:>11}\n",
+             "policy", "delay", "seconds", "roofline", "hindsight", "misses",
+             "promoted", "demoted", "decide p50");
   if (report.roofline_seconds) {
     fmt::print(out, "{:<16}{:>6}{:>13.6f}{:>10.3f}\n", "(roofline)", "-",
                *report.roofline_seconds, 1.0);
   }
+  if (report.hindsight) PrintHindsight(report, out);
   for (const SimulationResult& r : report.results) {
-    const Json ratio = RooflineRatio(report, r);
     fmt::print(
         out,
-        "{:<16}{:>6}{:>13.6f}{:>10}{:>8.2f}%{:>9.2f}%{:>9.2f}%{:>8.1f} "
+        "{:<16}{:>6}{:>13.6f}{:>10}{:>11}{:>8.2f}%{:>9.2f}%{:>9.2f}%{:>8.1f} "
         "us\n",
         r.policy + (r.clairvoyant ? "*" : ""), r.delay_steps,
         r.run.seconds.value(),
-        ratio.is_null() ? "-" : fmt::format("{:.3f}", ratio.get<double>()),
+        Ratio(RooflineRatio(report, r)), Ratio(HindsightRatio(report, r)),
         100 * MissShare(r), 100 * Share(r, r.run.traffic.promoted),
         100 * Share(r, r.run.traffic.demoted), r.decide_microseconds_p50);
   }
   fmt::print(out,
-             "\nroofline: bound / time, 1 is best. misses, promoted, demoted: "
+             "\nroofline, hindsight: bound / time, 1 is best. misses, promoted, demoted: "
              "share of the bytes read. * knows the future.\n");
+  if (report.hindsight) {
+    fmt::print(out,
+               "certified: no schedule takes less. schedule: one that knows the "
+               "future. gap {:.2f}% after {} iterations, {:.1f} s.\n",
+               100 * report.hindsight->Gap(), report.hindsight->iterations,
+               report.hindsight->seconds_spent);
+  }
   for (const SimulationResult& r : report.results) {
     if (!r.annealed) continue;
     fmt::print(out,

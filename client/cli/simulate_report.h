@@ -9,6 +9,7 @@
 #include <ostream>
 #include <vector>
 
+#include "server/core/bound/hindsight.h"
 #include "server/core/topology.h"
 #include "server/replay/simulation.h"
 #include "server/replay/workload.h"
@@ -20,6 +21,9 @@ struct SimulationReport {
   const DeviceConfig* device = nullptr;
   // Unset: not asked for.
   std::optional<double> roofline_seconds;
+  std::optional<HindsightResult> hindsight;
+  // Of the hindsight's schedule, with the hindsight.
+  std::vector<Seconds> hindsight_step_seconds;
   std::vector<SimulationResult> results;
 };
 

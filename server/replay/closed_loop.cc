@@ -18,7 +18,6 @@ class Loop {
         policy_(policy),
         future_(policy.traits().clairvoyant ? future : nullptr),
         options_(options),
-        cost_(device),
         model_(device, &policy),
         device_(device),
         cost_(device) {}
@@ -205,7 +204,6 @@ class Loop {
   const Policy& policy_;
   RecordedFuture* const future_;
   const LoopOptions& options_;
-  const CostModel cost_;
   DeviceModel model_;
   EmulatedDevice device_;
   const CostModel cost_;

@@ -174,20 +174,20 @@ void EmulatedDevice::BringIn(Bytes reserved, PhaseOutcome* outcome) {
   bring_in(prefetches_, &outcome->prefetched);
 }
 
-void EmulatedDevice::RouteReads(PhaseOutcome* outcome) {
-  if (!config_.read_routing) return;
+void RouteReads(const CostModel& cost, Bytes block_bytes, double max_share,
+                PhaseOutcome* outcome) {
   const auto hits = static_cast<int64_t>(outcome->read_hbm.size());
-  const auto most = static_cast<int64_t>(order_->max_routed_share *
-                                         static_cast<double>(hits));
+  const auto most =
+      static_cast<int64_t>(max_share * static_cast<double>(hits));
   const int64_t routed = std::min(
-      most, cost_.BestRoutedBlocks(outcome->traffic, block_bytes_, hits));
+      most, cost.BestRoutedBlocks(outcome->traffic, block_bytes, hits));
   outcome->routed_reads = static_cast<uint32_t>(routed);
   const auto first = outcome->read_hbm.end() - routed;
   outcome->read_dram.insert(outcome->read_dram.end(), first,
                             outcome->read_hbm.end());
   outcome->read_hbm.erase(first, outcome->read_hbm.end());
-  outcome->traffic.hbm_reads -= block_bytes_ * routed;
-  outcome->traffic.dram_reads += block_bytes_ * routed;
+  outcome->traffic.hbm_reads -= block_bytes * routed;
+  outcome->traffic.dram_reads += block_bytes * routed;
 }
 
 void EmulatedDevice::EndPhase(const PhaseInput& phase, PhaseOutcome* outcome) {
@@ -217,7 +217,9 @@ void EmulatedDevice::EndPhase(const PhaseInput& phase, PhaseOutcome* outcome) {
   traffic.promoted = bytes(outcome->promoted);
   traffic.prefetched = bytes(outcome->prefetched);
   traffic.demoted = bytes(outcome->evicted);
-  RouteReads(outcome);
+  if (config_.read_routing) {
+    RouteReads(cost_, block_bytes_, order_->max_routed_share, outcome);
+  }
   outcome->seconds = cost_.Time(traffic);
 }
 

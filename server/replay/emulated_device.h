@@ -52,6 +52,11 @@ struct PhaseOutcome {
   void Reset();
 };
 
+// Moves the best number of the phase's hits, at most `max_share` of them, to
+// their DRAM copies: the last of read_hbm. Changes the traffic, not the time.
+void RouteReads(const CostModel& cost, Bytes block_bytes, double max_share,
+                PhaseOutcome* outcome);
+
 class EmulatedDevice {
  public:
   // REQUIRES: Validate(config) is OK; all groups have blocks of one size.
@@ -86,7 +91,6 @@ class EmulatedDevice {
   void MakeRoom(Bytes needed, PhaseOutcome* outcome);
   bool TryEvict(BlockId block, PhaseOutcome* outcome);
   void BringIn(Bytes reserved, PhaseOutcome* outcome);
-  void RouteReads(PhaseOutcome* outcome);
   void AccountKvWrites(const PhaseInput& phase, PhaseTraffic* traffic) const;
 
   const DeviceConfig config_;
