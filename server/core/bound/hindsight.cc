@@ -15,10 +15,10 @@ namespace {
 // A round of the ascent starts with long steps and ends with short ones; each
 // has twice the evaluations of the one before, since prices that are almost
 // right move slowly.
-constexpr uint32_t kFirstIterations = 150;
+constexpr uint32_t kFirstIterations = 600;
 constexpr uint32_t kMostIterations = 2400;
 // Length of the steps in rounds after the first, of the first's.
-constexpr double kLaterSteps = 0.2;
+constexpr double kLaterSteps = 0.5;
 // Share of the time limit that the first round may take.
 constexpr double kFirstShare = 0.4;
 
@@ -26,16 +26,16 @@ constexpr double kFirstShare = 0.4;
 // in blocks, and how much prices stand for the others' loads, at its start, in
 // the first round and later; when both are gone, and when rents are, in shares
 // of the round.
-constexpr uint32_t kSweeps = 50;
-constexpr double kSmoothing[] = {4, 2};
-constexpr double kLinear[] = {0.8, 0.5};
+constexpr uint32_t kSweeps = 60;
+constexpr double kSmoothing[] = {4, 3};
+constexpr double kLinear[] = {0.95, 0.9};
 constexpr double kSharp = 0.7;
-constexpr double kLoads = 0.5;
+constexpr double kLoads = 0.7;
 constexpr double kNoRent = 0.85;
 
 // Both work side by side for so long before they look at each other's results:
 // about the same time, and the same for every speed of the machine.
-constexpr uint32_t kChunkIterations = 20;
+constexpr uint32_t kChunkIterations = 24;
 constexpr uint32_t kChunkSweeps = 4;
 
 SweepOptions Cooled(double progress, bool first,

@@ -9,11 +9,11 @@ namespace {
 
 constexpr double kFirstDecay = 0.9;
 constexpr double kSecondDecay = 0.95;
-constexpr double kLimitStep = 0.05;
+constexpr double kLimitStep = 0.25;
 constexpr double kRentStep = 0.3;
 
 // Steps at the end are this much shorter than in the beginning.
-constexpr double kLastStep = 0.01;
+constexpr double kLastStep = 0.02;
 
 // The limits that hold a phase back where capacity does not: HBM and DRAM read
 // at once.

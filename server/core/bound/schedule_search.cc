@@ -10,9 +10,8 @@
 namespace kvplace {
 namespace {
 
-// Phases drawn to find one with slack for a fetch, per try.
-constexpr int kDraws = 2;
-// A try near the use: rent is least there. In phases.
+// A fetch near the use, where rent is least: in phases.
+constexpr uint64_t kLow = 0xffffffff;
 constexpr uint32_t kNear = 60;
 
 }  // namespace
@@ -43,13 +42,13 @@ ScheduleSearch::ScheduleSearch(const AccessWindow& window,
 void ScheduleSearch::Restart(ClairvoyantSchedule start) {
   schedule_ = std::move(start);
   const uint32_t phases = window_.phases();
-  loads_.assign(phases, Load());
+  phases_.assign(phases, Phase());
   resident_.assign(phases, 0);
   full_.assign((size_t{phases} + 63) / 64, 0);
   const double fixed =
       static_cast<double>(window_.device().fixed_bytes_per_phase.count());
   for (uint32_t p = 0; p < phases; ++p) {
-    Load& load = loads_[p];
+    Load& load = phases_[p].load;
     load.hbm = load.fixed = fixed;
     if (!exclusive_) {
       const auto n = static_cast<double>(window_.new_kv()[p].count());
@@ -71,7 +70,7 @@ void ScheduleSearch::Restart(ClairvoyantSchedule start) {
   }
 }
 
-double ScheduleSearch::Time(const Load& load) const {
+inline double ScheduleSearch::Time(const Load& load) const {
   const double r = load.dram_read;
   const double w = load.dram_write;
   const double dram =
@@ -82,14 +81,15 @@ double ScheduleSearch::Time(const Load& load) const {
                                    load.fixed * hbm_))
                : load.hbm * hbm_;
   const double most = std::max(hbm, dram);
-  const double inside = width_ - std::abs(hbm - dram);
-  return inside > 0 ? most + inside * inside / (4 * width_) : most;
+  const double inside = std::max(0.0, width_ - std::abs(hbm - dram));
+  return most + inside * inside * corner_;
 }
 
-double ScheduleSearch::PricedTime(uint32_t phase, const Load& load) const {
+inline double ScheduleSearch::PricedTime(uint32_t phase,
+                                         const Load& load) const {
   const double share = options_->linear_share;
   if (share == 0) return Time(load);
-  const Load& price = priced_[phase];
+  const Load& price = phases_[phase].price;
   const double linear =
       load.hbm * price.hbm + load.dram_read * price.dram_read +
       load.dram_write * price.dram_write + load.fixed * price.fixed;
@@ -98,7 +98,6 @@ double ScheduleSearch::PricedTime(uint32_t phase, const Load& load) const {
 
 void ScheduleSearch::SetPrices() {
   rent_sums_.resize(options_->prices.size());
-  priced_.resize(options_->prices.size());
   const double least_rent =
       hbm_ / (2 * static_cast<double>(rent_sums_.size()));
   double sum = 0;
@@ -112,7 +111,7 @@ void ScheduleSearch::SetPrices() {
                         th[PhaseLimits::kBothInternal] * both_dram_;
     const double internal = th[PhaseLimits::kInternal] * dram_;
     const double hbm = th[PhaseLimits::kHbm] * hbm_;
-    Load& price = priced_[p];
+    Load& price = phases_[p].price;
     price.dram_read =
         both + th[PhaseLimits::kLinkRead] * link_read_ + internal;
     price.dram_write = th[PhaseLimits::kBothInternal] * both_dram_ +
@@ -124,7 +123,7 @@ void ScheduleSearch::SetPrices() {
 
 double ScheduleSearch::Total() const {
   double total = 0;
-  for (const Load& load : loads_) total += Time(load);
+  for (const Phase& phase : phases_) total += Time(phase.load);
   return total;
 }
 
@@ -134,12 +133,13 @@ void ScheduleSearch::TakeInHand(uint32_t block) {
   stays_ = std::span(schedule_.stays)
                .subspan(window_.block(block).first_use, uses_.size());
   bytes_ = static_cast<double>(window_.block_bytes(block).count());
+  last_ = window_.block(block).last;
 }
 
 void ScheduleSearch::Count(uint32_t block, double sign) {
   const double bytes = sign * bytes_;
   for (size_t j = 0; j < uses_.size(); ++j) {
-    Load& load = loads_[uses_[j].phase()];
+    Load& load = phases_[uses_[j].phase()].load;
     const Stay& stay = stays_[j];
     if (uses_[j].read()) {
       (stay.resident() ? load.hbm : load.dram_read) += bytes;
@@ -151,14 +151,14 @@ void ScheduleSearch::Count(uint32_t block, double sign) {
     const StayEdges edges = EdgesOf(window_.block(block), uses_, stays_, j);
     if (edges.arrival == StayEdges::kPromoted ||
         edges.arrival == StayEdges::kFetched) {
-      Load& before = loads_[stay.from - 1];
+      Load& before = phases_[stay.from - 1].load;
       before.hbm += bytes;
       before.fixed += bytes;
       if (edges.arrival == StayEdges::kFetched) before.dram_read += bytes;
     }
     if (exclusive_ && edges.evicted) {
-      loads_[stay.until].hbm += bytes;
-      loads_[stay.until].dram_write += bytes;
+      phases_[stay.until].load.hbm += bytes;
+      phases_[stay.until].load.dram_write += bytes;
     }
   }
 }
@@ -212,7 +212,13 @@ void ScheduleSearch::TryFetch(size_t j, uint32_t phase, double before,
   const uint32_t end = uses_[j].phase() + 1;
   const double rent = Rent(phase + 1, end);
   if (before + rent >= *best || !OpenFor(j, phase + 1, end)) return;
-  const Load load = loads_[phase];
+  Load load = phases_[phase].load;
+  if (stays_[j].resident() && stays_[j].from == phase + 1) {
+    // The block's own fetch, which is in the load already.
+    load.hbm -= bytes_;
+    load.fixed -= bytes_;
+    load.dram_read -= bytes_;
+  }
   Load more = load;
   more.hbm += bytes_;
   more.fixed += bytes_;
@@ -226,19 +232,16 @@ void ScheduleSearch::TryFetch(size_t j, uint32_t phase, double before,
 }
 
 uint32_t ScheduleSearch::PhaseWithSlack(uint32_t first, uint32_t end) {
-  uint32_t best = first;
-  double least = kNever;
-  for (int n = 0; n < kDraws; ++n) {
-    const uint64_t draw = static_cast<uint32_t>(random_());
-    const auto phase =
-        first + static_cast<uint32_t>((draw * (end - first)) >> 32);
-    const Load& load = loads_[phase];
-    const double busy = load.dram_read * link_read_ - load.hbm * hbm_;
-    if (busy >= least) continue;
-    least = busy;
-    best = phase;
-  }
-  return best;
+  const uint64_t draw = random_();
+  // Every other time near the use.
+  if ((draw & 1) != 0) first = std::max(first, end - std::min(end, kNear));
+  const uint64_t length = end - first;
+  const auto a = first + static_cast<uint32_t>((draw >> 32) * length >> 32);
+  const auto b = first + static_cast<uint32_t>((draw & kLow) * length >> 32);
+  const auto busy = [this](uint32_t phase) {
+    return phases_[phase].load.dram_read * link_read_ - phases_[phase].load.hbm * hbm_;
+  };
+  return busy(a) <= busy(b) ? a : b;
 }
 
 void ScheduleSearch::Arrive(uint32_t block, size_t j) {
@@ -270,8 +273,6 @@ void ScheduleSearch::Arrive(uint32_t block, size_t j) {
   if (gap < q) {
     // A fetch costs at least its write into HBM.
     if (best - before > bytes_ * hbm_) {
-      TryFetch(j, PhaseWithSlack(std::max(gap, q - std::min(q, kNear)), q),
-               before, step.out_from_in, &best);
       TryFetch(j, PhaseWithSlack(gap, q), before, step.out_from_in, &best);
     }
     const Stay& now = stays_[j];
@@ -283,12 +284,37 @@ void ScheduleSearch::Arrive(uint32_t block, size_t j) {
   step.out = step.promoted = before;
 }
 
+inline ScheduleSearch::Load ScheduleSearch::LoadOfOthers(
+    size_t j, double read, double written) const {
+  const Stay& stay = stays_[j];
+  const uint32_t p = uses_[j].phase();
+  const Stay next = j + 1 < stays_.size() ? stays_[j + 1] : Stay();
+  Load load = phases_[p].load;
+  if (!stay.resident()) {
+    load.dram_read -= read;
+    load.dram_write -= written;
+    if (next.from == p + 1) {
+      // Promoted, or fetched while it is not being read.
+      load.hbm -= bytes_;
+      load.fixed -= bytes_;
+      if (read == 0) load.dram_read -= bytes_;
+    }
+    return load;
+  }
+  load.hbm -= read + written;
+  if (exclusive_ && stay.until == p && next.from != p + 1 && p < last_) {
+    load.hbm -= bytes_;
+    load.dram_write -= bytes_;
+  }
+  return load;
+}
+
 void ScheduleSearch::Serve(size_t j) {
   Step& step = steps_[j];
   const uint32_t p = uses_[j].phase();
-  const Load& load = loads_[p];
   const double read = uses_[j].read() ? bytes_ : 0;
   const double written = exclusive_ ? writes_[j] : 0;
+  const Load load = LoadOfOthers(j, read, written);
   Load out = load;
   out.dram_read += read;
   out.dram_write += written;
@@ -350,30 +376,31 @@ void ScheduleSearch::TracePath(uint32_t block) {
 bool ScheduleSearch::Replace(uint32_t block) {
   if (std::equal(path_.begin(), path_.end(), stays_.begin())) return false;
   const int64_t bytes = window_.block_bytes(block).count();
+  Count(block, -1);
   for (size_t j = 0; j < path_.size(); ++j) {
     if (path_[j] == stays_[j]) continue;
     Occupy(stays_[j], -bytes);
     stays_[j] = path_[j];
     Occupy(stays_[j], bytes);
   }
+  Count(block, 1);
   return true;
 }
 
 uint64_t ScheduleSearch::Sweep(const SweepOptions& options) {
   options_ = &options;
   width_ = options.smoothing * block_time_;
+  corner_ = width_ > 0 ? 1 / (4 * width_) : 0;
   SetPrices();
   std::shuffle(order_.begin(), order_.end(), random_);
   uint64_t moved = 0;
   for (const uint32_t block : order_) {
     TakeInHand(block);
-    Count(block, -1);
     FindPath(block);
     TracePath(block);
     if (Replace(block)) ++moved;
-    Count(block, 1);
   }
-  width_ = 0;
+  width_ = corner_ = 0;
   return moved;
 }
 

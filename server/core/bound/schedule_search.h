@@ -19,6 +19,7 @@
 #include <span>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "server/core/bound/access_window.h"
 #include "server/core/bound/clairvoyant_schedule.h"
 #include "server/core/bound/prices.h"
@@ -61,6 +62,12 @@ class ScheduleSearch {
     double dram_write = 0;
     double fixed = 0;  // the part of hbm that routing cannot move
   };
+  // In one cache line, for it is looked up at every use.
+  struct alignas(64) Phase {
+    Load load;
+    // Seconds per byte of each part, by the sweep's prices.
+    Load price;
+  };
   // Costs of the cheapest path up to and with one use of the block in hand.
   struct Step {
     // In HBM; in HBM and evicted with the phase; read from DRAM; read from DRAM
@@ -73,9 +80,10 @@ class ScheduleSearch {
   };
   static constexpr double kNever = 1e300;
 
-  double Time(const Load& load) const;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE double Time(const Load& load) const;
   // The same, with the sweep's share of what the prices say.
-  double PricedTime(uint32_t phase, const Load& load) const;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE double PricedTime(uint32_t phase,
+                                                  const Load& load) const;
   void SetPrices();
   // Adds (sign 1) or takes away (-1) what a block's stays load the phases with.
   void Count(uint32_t block, double sign);
@@ -90,11 +98,15 @@ class ScheduleSearch {
   void FindPath(uint32_t block);
   // The cheapest way to be in HBM at use j, of the ways that are open.
   void Arrive(uint32_t block, size_t j);
-  // The one of a few phases of [first, end), drawn at random, whose DRAM is the
-  // least busy.
+  // Of two phases of [first, end), drawn at random, the one whose DRAM is less
+  // busy.
   uint32_t PhaseWithSlack(uint32_t first, uint32_t end);
   void TryFetch(size_t j, uint32_t phase, double before, bool from_in,
                 double* best);
+  // The load of use j's phase without the block in hand, which reads `read` and
+  // writes `written` bytes there.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Load LoadOfOthers(size_t j, double read,
+                                                 double written) const;
   void Serve(size_t j);
   void TracePath(uint32_t block);
   bool Replace(uint32_t block);
@@ -110,7 +122,7 @@ class ScheduleSearch {
   // Seconds of a block read from DRAM.
   double block_time_;
 
-  std::vector<Load> loads_;
+  std::vector<Phase> phases_;
   std::vector<int64_t> resident_;
   // Bit p: phase p has no room for another block.
   std::vector<uint64_t> full_;
@@ -118,8 +130,7 @@ class ScheduleSearch {
   // Of the sweep.
   const SweepOptions* options_ = nullptr;
   double width_ = 0;
-  // Seconds per byte of each part of a load, by the prices.
-  std::vector<Load> priced_;
+  double corner_ = 0;  // 1 / (4 width), 0 without
   // Rents of phases 0 .. p.
   std::vector<double> rent_sums_;
   // Of the block in hand.
@@ -127,6 +138,7 @@ class ScheduleSearch {
   std::span<const uint32_t> writes_;
   std::span<Stay> stays_;
   double bytes_ = 0;
+  uint32_t last_ = 0;
   std::vector<Step> steps_;
   std::vector<Stay> path_;
 };
