@@ -5,8 +5,8 @@
         --hbm-capacity 25% --policy lru --result result.json
 
 Give every flag as it was given to `trace import` and `simulate`. Files become sequences in the order given. With
---result (the `--format json` document) the totals are checked too and the profile is taken from it. Exit 0: all rules
-hold. Exit 1: some rule is broken, each named with its phase. Exit 2: wrong usage. Written from cli.md and model.md
+--result (the `--format json` document) the totals are checked too and the profile is taken from it. The schedule of
+--bound-schedule-out is checked with --policy hindsight: it may begin and move as it likes. Exit 0: all rules hold. Exit 1: some rule is broken, each named with its phase. Exit 2: wrong usage. Written from cli.md and model.md
 alone, standard library only.
 """
 
@@ -22,6 +22,7 @@ from schedule_walk import Report, ScheduleWalk, Settings, is_count, parse_line
 RESULT_KEYS = ("policy", "delay_steps", "total_seconds", "hbm_read_bytes", "dram_read_bytes", "promoted_on_read_bytes",
                "prefetched_bytes", "demoted_bytes", "new_kv_bytes", "miss_share", "roofline_ratio", "hindsight_ratio",
                "decide_microseconds", "clairvoyant")
+HINDSIGHT = "hindsight"  # stands for a policy: the schedule behind hindsight_upper_seconds
 BOUND_KEYS = ("roofline_seconds", "hindsight_seconds", "hindsight_upper_seconds", "iterations", "seconds_spent")
 
 
@@ -150,6 +151,9 @@ def check_result(result, run, settings, report, delay):
     """The whole simulate document."""
     check_profile(result, settings, report)
     roofline = check_document(result, run, settings, report)
+    if settings.policy == HINDSIGHT:
+        check_hindsight(result, roofline, report, sum_tolerance(run.phases))
+        return
     entry = pick_result(result, settings.policy)
     if report.expect(entry is not None, "result", "results", f"no single entry for policy '{settings.policy}'"):
         check_entry(entry, roofline, run, report, delay)
@@ -169,6 +173,30 @@ def check_bounds(bounds, entry, report, tolerance):
         report.expect(good, "result", "hindsight_seconds <= hindsight_upper_seconds", f"{hindsight!r}, {upper!r}")
         good = isinstance(ratio, (int, float)) and step_time.close(ratio, hindsight / total, tolerance)
         report.expect(good, "result", "hindsight_ratio", f"{ratio!r}, expected {hindsight / total!r}")
+
+
+def check_hindsight(result, roofline, report, tolerance):
+    """roofline <= hindsight <= upper = the time of this schedule, and no policy is below hindsight."""
+    bounds = result.get("bounds") or {}
+    lower, upper = bounds.get("hindsight_seconds"), bounds.get("hindsight_upper_seconds")
+    for key in ("hindsight_seconds", "hindsight_upper_seconds", "iterations", "seconds_spent"):
+        value = bounds.get(key)
+        good = isinstance(value, (int, float)) and value >= 0
+        if not report.expect(good, "result", f"bounds.{key} is a number", repr(value)):
+            return
+    report.expect(step_time.close(upper, report.seconds, tolerance), "result", "hindsight_upper_seconds",
+                  f"{upper!r}, expected {report.seconds!r}")
+    report.expect(lower <= upper * (1 + tolerance), "result", "hindsight_seconds <= hindsight_upper_seconds",
+                  f"{lower!r}, {upper!r}")
+    if roofline is not None:
+        report.expect(roofline <= lower * (1 + tolerance), "result", "roofline_seconds <= hindsight_seconds",
+                      f"{roofline!r}, {lower!r}")
+    for entry in result.get("results") or []:
+        total, ratio = entry.get("total_seconds"), entry.get("hindsight_ratio")
+        report.expect(lower <= total * (1 + tolerance), "result", "no policy is below hindsight_seconds",
+                      f"{entry.get('policy')}: {total!r}, certified {lower!r}")
+        good = ratio is None if not total else step_time.close(ratio, lower / total, tolerance)
+        report.expect(good, "result", "hindsight_ratio", f"{ratio!r} of {entry.get('policy')}")
 
 
 def load_run(files, select=None, page_tokens=None, kv_bytes_per_token=None, window=None):

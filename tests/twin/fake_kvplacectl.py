@@ -2,7 +2,8 @@
 """A stand-in for kvplacectl with static and lru (delay 0) only, to test run_twin.py itself.
 
 An imported "trace" is a JSON note of the source file and flags. KVPLACE_FAKE_FAULT names a fault to build in:
-'seconds', 'peek' (evicts by looking at the next phase) or 'usage' (accepts wrong usage).
+'seconds', 'peek' (evicts by looking at the next phase), 'usage' (accepts wrong usage), 'bound' (certifies more than its
+schedule takes) or 'upper' (a schedule that takes more than it says). Its hindsight bound is the roofline, and static.
 """
 
 import argparse
@@ -63,8 +64,23 @@ def simulate(arguments):
         results += whole["results"]
         if arguments.schedule_out:
             brute_simulator.write_schedule(arguments.schedule_out, header, lines)
-    print(json.dumps(dict(whole, results=results)))
+    whole["results"] = results
+    if arguments.bound == "hindsight":
+        add_bound(arguments, run, settings, capacity, whole)
+    print(json.dumps(whole))
     return 0
+
+
+def add_bound(arguments, run, settings, capacity, whole):
+    """static's schedule, and the roofline as what is certified."""
+    header, lines = brute_simulator.make_schedule(run, settings, capacity, "static")
+    brute_simulator.write_schedule(arguments.bound_schedule_out, header, lines)
+    upper, lower = sum(line["seconds"] for line in lines), whole["bounds"]["roofline_seconds"]
+    lower = upper * 1.001 if FAULT == "bound" else lower
+    upper *= 0.999 if FAULT == "upper" else 1
+    whole["bounds"].update(hindsight_seconds=lower, hindsight_upper_seconds=upper, iterations=0, seconds_spent=0.0)
+    for one in whole["results"]:
+        one["hindsight_ratio"] = lower / one["total_seconds"]
 
 
 def main():
@@ -82,7 +98,8 @@ def main():
     run.add_argument("traces", nargs="+")
     for name, default in (("--profile", "paper-gh200"), ("--hbm-capacity", "25%"), ("--policy", "lru"),
                           ("--mode", "inclusive"), ("--read-routing", "off"), ("--format", "json"), ("--steps", None),
-                          ("--schedule-out", None)):
+                          ("--schedule-out", None), ("--bound", "roofline"), ("--bound-schedule-out", None),
+                          ("--bound-time-limit", None), ("--bound-gap", None)):
         run.add_argument(name, default=default)
     for name in ("--fixed-bytes-per-phase", "--delay-steps"):
         run.add_argument(name, type=int, default=0)

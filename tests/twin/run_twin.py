@@ -32,6 +32,7 @@ POLICIES = ("static", "reactive-layer", "reactive-page", "lru", "lfu", "lookahea
 PROFILES = ("paper-gh200", "h100-pcie5")
 CAPACITIES = ("0%", "5%", "10%", "25%", "50%", "100%", "12.5%")
 COMMAND_SECONDS = 120
+BOUND_TIME = "50ms"  # small runs are done with it by then, or as good as
 
 
 class TwinFailure(Exception):
@@ -146,7 +147,19 @@ def check_group(tool, rng, run, traces, window, folder):
     together = parse_document(tool.run(*flags, "--policy", ",".join(policies)))
     if [without_timing(one) for one in together["results"]] != alone:
         raise TwinFailure(f"results of several policies differ from one at a time: {tool.commands[-1]}")
-    return len(policies)
+    check_bound(tool, run, flags, settings, policies, f"{folder}/bound.jsonl")
+    return len(policies) + 1
+
+
+def check_bound(tool, run, flags, settings, policies, path):
+    """The clairvoyant schedule of the hindsight bound is one, and no policy is faster than the bound."""
+    settings.policy = check_schedule.HINDSIGHT
+    document = parse_document(tool.run(*flags, "--policy", ",".join(policies), "--bound", "hindsight",
+                                       "--bound-time-limit", BOUND_TIME, "--bound-gap", 0,
+                                       "--bound-schedule-out", path))
+    report = check_schedule.check_schedule(run, path, settings, document)
+    if not report.ok:
+        raise TwinFailure("\n".join([tool.commands[-1]] + report.errors))
 
 
 def random_case(tool, rng, folder):

@@ -282,6 +282,31 @@ class Mutations(CheckerTest):
         case.result["profile"]["dram_bytes_per_second"] += 1
         self.rejects(case, "dram of profile paper-gh200")
 
+    def test_hindsight_bounds(self):
+        """Of a clairvoyant schedule: any start, the upper bound its time, no policy and no roofline beyond."""
+        def case():
+            made = self.case(policy="static")
+            made.settings.policy = check_schedule.HINDSIGHT
+            made.header["initial_hbm"] = []  # no policy's start
+            made.lines = brute_simulator.make_schedule(made.run, made.settings, 0, "static")[1]
+            total = sum(line["seconds"] for line in made.lines)
+            lower = made.result["bounds"]["roofline_seconds"]
+            made.result["bounds"].update(hindsight_seconds=lower, hindsight_upper_seconds=total, iterations=3,
+                                         seconds_spent=0.5)
+            entry = made.result["results"][0]
+            entry["hindsight_ratio"] = lower / entry["total_seconds"]
+            return made
+
+        self.assertEqual(case().errors(), [])
+        for key, change, rule in (("hindsight_seconds", lambda _: None, "is a number"),
+                                  ("hindsight_seconds", lambda lower: lower * 0.99, "roofline_seconds <= hindsight"),
+                                  ("hindsight_seconds", lambda lower: lower * 1e3, "no policy is below"),
+                                  ("hindsight_upper_seconds", lambda upper: upper * 0.999, "hindsight_upper_seconds"),
+                                  ("iterations", lambda _: -1, "bounds.iterations")):
+            broken = case()
+            broken.result["bounds"][key] = change(broken.result["bounds"][key])
+            self.rejects(broken, rule)
+
     def test_policy_names(self):
         """A schedule of one policy is not taken for another's."""
         for made, claimed, rule in (("lru", "static", "static has no"), ("static", "lru", "promotes every miss"),

@@ -49,7 +49,9 @@ class DriverTest(unittest.TestCase):
         self.assertEqual((status, text.splitlines()[-1]), (0, "8 passed, 0 failed"), text)
 
     def test_faults_are_found(self):
-        for fault, rule in (("seconds", "seconds = T(p)"), ("usage", "expected (2,)"), ("peek", "static has no")):
+        for fault, rule in (("seconds", "seconds = T(p)"), ("usage", "expected (2,)"), ("peek", "static has no"),
+                            ("bound", "hindsight_seconds <= hindsight_upper_seconds"),
+                            ("upper", "hindsight_upper_seconds: ")):
             with self.subTest(fault=fault):
                 status, text = self.drive(fault, 4)
                 self.assertEqual(status, 1)

@@ -90,16 +90,24 @@ AccessWindow AccessWindowBuilder::Build() {
   w.uses_.resize(kept, BlockUse(0, false));
   if (w.exclusive()) w.writes_.resize(kept);
   w.blocks_.push_back({kept, 0, 0});
-  if (w.blocks() > 0) {
-    const auto [least, most] =
-        std::minmax_element(w.bytes_.begin(), w.bytes_.end());
-    w.largest_block_ = Bytes(*most);
-    if (*least == *most) w.uniform_bytes_ = Bytes(*most);
-  }
+  SetSizes();
   read_offsets_ = {};
   write_offsets_ = {};
   added_ = {};
   return std::exchange(window_, AccessWindow());
+}
+
+void AccessWindowBuilder::SetSizes() {
+  AccessWindow& w = window_;
+  if (w.blocks() == 0) return;
+  const auto [least, most] =
+      std::minmax_element(w.bytes_.begin(), w.bytes_.end());
+  w.largest_block_ = Bytes(*most);
+  if (*least == *most) {
+    w.uniform_bytes_ = Bytes(*most);
+    w.device_.hbm_capacity =
+        w.uniform_bytes_ * (w.device_.hbm_capacity / w.uniform_bytes_);
+  }
 }
 
 }  // namespace kvplace

@@ -46,10 +46,11 @@ class AccessWindow {
   // Largest number of phases.
   static constexpr uint32_t kMaxPhases = uint32_t{1} << 30;
 
-  // The machine. `groups` is not looked at.
+  // The machine; hbm_capacity is capacity(). `groups` is not looked at.
   const DeviceConfig& device() const { return device_; }
   bool exclusive() const { return device_.mode == ResidencyMode::kExclusive; }
-  // HBM for KV.
+  // HBM for KV. Where all blocks have one size, what whole blocks can use of
+  // it: no schedule can use the rest, and a bound that could would be loose.
   Bytes capacity() const { return device_.hbm_capacity; }
 
   uint32_t phases() const { return static_cast<uint32_t>(new_kv_.size()); }
@@ -133,6 +134,9 @@ class AccessWindowBuilder {
     uint32_t last;
     uint32_t uses;
   };
+
+  // Of the blocks, and of the capacity.
+  void SetSizes();
 
   AccessWindow window_;
   std::vector<Born> added_;

@@ -15,16 +15,15 @@ absl::Status CheckStay(const AccessWindow& window, uint32_t i, size_t j,
   const Stay& stay = stays[j];
   if (!stay.resident()) return absl::OkStatus();
   const uint32_t p = uses[j].phase();
-  const bool in_life =
-      stay.from >= block.born && stay.from <= p && stay.until >= p &&
-      stay.until <= block.last;
+  const bool in_life = stay.from >= block.born && stay.from <= p &&
+                       stay.until >= p && stay.until <= block.last;
   const bool after_previous =
       j == 0 || (stay.from > uses[j - 1].phase() &&
                  (!stays[j - 1].resident() || stay.from > stays[j - 1].until));
   if (in_life && after_previous) return absl::OkStatus();
-  return absl::InternalError(
-      absl::StrCat("use ", j, " of block ", i, " in phase ", p, " has a stay ",
-                   stay.from, "..", stay.until));
+  return absl::InternalError(absl::StrCat("use ", j, " of block ", i,
+                                          " in phase ", p, " has a stay ",
+                                          stay.from, "..", stay.until));
 }
 
 }  // namespace
@@ -92,9 +91,11 @@ absl::StatusOr<std::vector<Seconds>> Evaluate(
   for (uint32_t p = 0; p < window.phases(); ++p) {
     resident += change[p];
     if (resident > window.capacity()) {
-      return absl::InternalError(absl::StrCat(
-          "phase ", p, " has ", resident.count(), " bytes in HBM, expected at "
-          "most ", window.capacity().count()));
+      return absl::InternalError(absl::StrCat("phase ", p, " has ",
+                                              resident.count(),
+                                              " bytes in HBM, expected at "
+                                              "most ",
+                                              window.capacity().count()));
     }
     PhaseTraffic& t = traffic[p];
     if (routing) {

@@ -59,9 +59,8 @@ inline StayEdges EdgesOf(const WindowBlock& block,
   StayEdges edges;
   const Stay& stay = stays[j];
   if (!stay.resident()) return edges;
-  if (stay.from == block.born ||
-      (j > 0 && stays[j - 1].resident() &&
-       stays[j - 1].until + 1 == stay.from)) {
+  if (stay.from == block.born || (j > 0 && stays[j - 1].resident() &&
+                                  stays[j - 1].until + 1 == stay.from)) {
     edges.arrival = StayEdges::kStayed;
   } else if (j > 0 && uses[j - 1].phase() + 1 == stay.from &&
              uses[j - 1].read()) {

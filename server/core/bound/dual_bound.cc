@@ -22,8 +22,18 @@ constexpr uint8_t kArrivalBits = 3;
 // The path that is not in HBM at this use was in it at the use before.
 constexpr uint8_t kLeft = 4;
 
-// Share of the sums' magnitude by which rounding can have raised the bound.
+// Rounding of one operation, and a share of the sums' magnitude for those that
+// do not run along a block's uses.
+constexpr double kUlp = std::numeric_limits<double>::epsilon();
 constexpr double kRounding = 1e-12;
+// Operations along a path per use, and more than there are.
+constexpr double kOperations = 16;
+
+// First phase after a use in which a fetch is one: while it is being read a
+// block is promoted instead.
+uint32_t FetchFrom(const BlockUse& use) {
+  return use.phase() + (use.read() ? 1 : 0);
+}
 
 }  // namespace
 
@@ -33,6 +43,11 @@ void RunInOrder(size_t n, const std::function<void(size_t)>& task) {
 
 DualBound::DualBound(const AccessWindow& window)
     : window_(window), limits_(window.device()) {
+  for (uint32_t i = 0; i < window.blocks(); ++i) {
+    const auto uses = static_cast<double>(window.uses(i).size());
+    most_uses_ = std::max(most_uses_, uses);
+    use_bytes_ += uses * static_cast<double>(window.block_bytes(i).count());
+  }
   // About as many uses in each.
   uint32_t block = 0;
   for (size_t s = 0; s < kShards; ++s) {
@@ -60,22 +75,34 @@ void DualBound::Price(const std::vector<PhasePrices>& prices) {
     new_in_dram_.resize(n);
   }
   double rents = 0;
-  least_fetch_ = least_evict_ = std::numeric_limits<double>::infinity();
+  double least_fetch = std::numeric_limits<double>::infinity();
+  uint32_t least_fetch_at = 0;
   for (size_t p = 0; p < n; ++p) {
     const UsageCost cost = limits_.CostOf(prices[p]);
     rents += prices[p].rent;
-    phases_[p] = {cost.hit, cost.miss, cost.promote, rents};
+    phases_[p] = {cost.hit, cost.miss,   cost.promote - rents,
+                  rents,    least_fetch, least_fetch_at};
     fetch_less_rent_[p] = cost.prefetch - rents;
-    least_fetch_ = std::min(least_fetch_, cost.prefetch);
+    if (fetch_less_rent_[p] < least_fetch) {
+      least_fetch = fetch_less_rent_[p];
+      least_fetch_at = static_cast<uint32_t>(p);
+    }
     if (exclusive) {
       evict_and_rent_[p] = cost.evict + rents;
       new_in_hbm_[p] = cost.new_in_hbm;
       new_in_dram_[p] = cost.new_in_dram;
-      least_evict_ = std::min(least_evict_, cost.evict);
     }
   }
   fetch_.Build(fetch_less_rent_);
   if (exclusive) {
+    later_evict_.resize(n);
+    LeastEvict least = {std::numeric_limits<double>::infinity(), 0};
+    for (size_t p = n; p-- > 0;) {
+      if (evict_and_rent_[p] <= least.cost) {
+        least = {evict_and_rent_[p], static_cast<uint32_t>(p)};
+      }
+      later_evict_[p] = least;
+    }
     evict_.Build(evict_and_rent_);
     evict_then_fetch_.Build(evict_and_rent_, fetch_less_rent_);
   }
@@ -95,7 +122,6 @@ double DualBound::Evaluate(const std::vector<PhasePrices>& prices,
       const PhaseDemand& part = shard.demand[p];
       PhaseDemand& sum = (*demand)[p];
       sum.usage.hits += part.usage.hits;
-      sum.usage.misses += part.usage.misses;
       sum.usage.promoted += part.usage.promoted;
       sum.usage.prefetched += part.usage.prefetched;
       sum.usage.evicted += part.usage.evicted;
@@ -109,16 +135,21 @@ double DualBound::Evaluate(const std::vector<PhasePrices>& prices,
   for (size_t p = 0; p < prices.size(); ++p) {
     fixed += limits_.Fixed(prices[p],
                            static_cast<double>(window_.new_kv()[p].count()));
+    PhaseUsage& usage = (*demand)[p].usage;
+    usage.misses =
+        static_cast<double>(window_.read_bytes()[p].count()) - usage.hits;
     // So far only where stays begin and end.
     resident += (*demand)[p].resident;
     (*demand)[p].resident = resident;
   }
-  const double rent = phases_.empty()
-                          ? 0
-                          : static_cast<double>(window_.capacity().count()) *
-                                phases_.back().rent_sum;
-  const double bound = fixed + paths - rent;
-  return bound - kRounding * (fixed + std::abs(paths) + rent);
+  const double rents = phases_.empty() ? 0 : phases_.back().rent_sum;
+  const double rent = static_cast<double>(window_.capacity().count()) * rents;
+  // Every operation along a path rounds what is at most the path's cost so far
+  // plus all rents.
+  const double rounding =
+      kRounding * (fixed + std::abs(paths) + rent) +
+      kOperations * kUlp * (most_uses_ * std::abs(paths) + use_bytes_ * rents);
+  return fixed + paths - rent - rounding;
 }
 
 void DualBound::Run(Shard* shard) const {
@@ -142,7 +173,9 @@ void DualBound::Occupy(Shard* shard, uint32_t from, uint32_t until,
 }
 
 // Two costs run along the uses: the cheapest way to be in HBM at this use, and
-// not to be. Demotion is free, so out of HBM one comes from either.
+// not to be. Demotion is free, so out of HBM one comes from either. `in` leaves
+// out the rents of all phases up to here: staying costs nothing then, and the
+// loop has no more than a few additions and choices without branches.
 void DualBound::InclusivePath(uint32_t i, Shard* shard) const {
   const std::span<const BlockUse> uses = window_.uses(i);
   const uint32_t born = window_.block(i).born;
@@ -151,64 +184,64 @@ void DualBound::InclusivePath(uint32_t i, Shard* shard) const {
 
   uint32_t p = uses[0].phase();
   const PhaseCost* c = &phases_[p];
-  double in = c->rent_sum - RentBefore(born);
-  uint8_t choice = kStayed;
-  // A fetch that costs more than to miss and promote is never needed.
-  const auto fetch_may_pay = [this](const PhaseCost& at) {
-    return least_fetch_ < at.miss + at.promote - at.hit;
-  };
-  if (p > born && fetch_may_pay(*c)) {
-    const double fetched = c->rent_sum + fetch_.Min(born, p);
+  double in = -RentBefore(born);
+  choices[0] = kStayed;
+  if (c->least_fetch < in && p > born) {
+    const double fetched = LeastFetch(born, p);
     if (fetched < in) {
       in = fetched;
-      choice = kFetched;
+      choices[0] = kFetched;
     }
   }
-  choices[0] = choice;
   in += c->hit;
   double out = c->miss;
   for (size_t j = 1; j < uses.size(); ++j) {
     const uint32_t q = uses[j].phase();
     const PhaseCost& d = phases_[q];
-    const double least = std::min(in, out);
-    choice = in <= out ? kLeft : 0;
-    double arrive = in - c->rent_sum;
-    const double promoted = out + c->promote - c->rent_sum;
-    if (promoted < arrive) {
-      arrive = promoted;
-      choice |= kPromoted;
-    }
-    if (q > p + 1 && fetch_may_pay(d)) {
-      const double fetched = least + fetch_.Min(p + 1, q);
+    const double leave = in + c->rent_sum;
+    const double promoted = out + c->promote_less_rent;
+    auto choice = static_cast<uint8_t>((leave <= out ? kLeft : 0) |
+                                       (promoted < in ? kPromoted : kStayed));
+    const double least = std::min(leave, out);
+    double arrive = std::min(in, promoted);
+    // Most fetches are ruled out by the least that one can cost.
+    if (least + d.least_fetch < arrive && q > p + 1) {
+      const double fetched = least + LeastFetch(p + 1, q);
       if (fetched < arrive) {
         arrive = fetched;
         choice = (choice & kLeft) | kFetched;
       }
     }
     choices[j] = choice;
-    in = arrive + d.rent_sum + d.hit;
+    in = arrive + d.hit;
     out = least + d.miss;
     p = q;
     c = &d;
   }
+  in += c->rent_sum;
   const auto bytes = static_cast<double>(window_.block_bytes(i).count());
   shard->cost += bytes * std::min(in, out);
+  TraceInclusive(i, in <= out, shard);
+}
 
-  // Back along the choices.
-  bool resident = in <= out;
-  uint32_t until = p;
+// Back along the choices. Misses are counted as what is read and no hit.
+void DualBound::TraceInclusive(uint32_t i, bool resident, Shard* shard) const {
+  const std::span<const BlockUse> uses = window_.uses(i);
+  const uint32_t born = window_.block(i).born;
+  const std::vector<uint8_t>& choices = shard->choices;
+  const auto bytes = static_cast<double>(window_.block_bytes(i).count());
+  uint32_t until = uses.back().phase();
   for (size_t j = uses.size(); j-- > 0;) {
-    const uint32_t at = uses[j].phase();
-    PhaseUsage& usage = shard->demand[at].usage;
+    const uint8_t choice = choices[j];
+    const uint32_t previous = j > 0 ? uses[j - 1].phase() : 0;
     if (!resident) {
-      usage.misses += bytes;
-      resident = j > 0 && (choices[j] & kLeft) != 0;
-      if (j > 0) until = uses[j - 1].phase();
+      resident = (choice & kLeft) != 0;
+      until = previous;
       continue;
     }
-    usage.hits += bytes;
-    const uint32_t previous = j > 0 ? uses[j - 1].phase() : 0;
-    switch (choices[j] & kArrivalBits) {
+    const uint32_t at = uses[j].phase();
+    shard->demand[at].usage.hits += bytes;
+    switch (choice & kArrivalBits) {
       case kStayed:
         if (j == 0) Occupy(shard, born, until, bytes);
         break;
@@ -218,16 +251,58 @@ void DualBound::InclusivePath(uint32_t i, Shard* shard) const {
         resident = false;
         break;
       default: {
-        const uint32_t fetched_in =
-            fetch_.ArgMin(j > 0 ? previous + 1 : born, at);
+        const uint32_t fetched_in = FetchAt(j > 0 ? previous + 1 : born, at);
         Occupy(shard, fetched_in + 1, until, bytes);
         shard->demand[fetched_in].usage.prefetched += bytes;
-        resident = j > 0 && (choices[j] & kLeft) != 0;
+        resident = (choice & kLeft) != 0;
         until = previous;
         break;
       }
     }
   }
+}
+
+// From a use to the next one, in phase q: the cheapest ways to be in HBM then,
+// and not to be; returns the choice.
+uint8_t DualBound::ExclusiveGap(const BlockUse& before, uint32_t q,
+                                double* in_cost, double* out_cost) const {
+  const uint32_t p = before.phase();
+  const double in = *in_cost;
+  const double out = *out_cost;
+  const double promoted = out + phases_[p].promote_less_rent;
+  const bool promote = before.read() && promoted < in;
+  uint8_t choice = promote ? kPromoted : kStayed;
+  double arrive = promote ? promoted : in;
+  // Each of the following is ruled out for most uses by the least that it can
+  // cost.
+  const double fetch_at_least = phases_[q].least_fetch;
+  const uint32_t fetch_from = FetchFrom(before);
+  if (out + fetch_at_least < arrive && fetch_from < q) {
+    const double fetched = out + LeastFetch(fetch_from, q);
+    if (fetched < arrive) {
+      arrive = fetched;
+      choice = kFetched;
+    }
+  }
+  const double evict_at_least = in + later_evict_[p].cost;
+  if (evict_at_least + fetch_at_least < arrive) {
+    const double returned = in + EvictThenFetch(p, q).sum;
+    if (returned < arrive) {
+      arrive = returned;
+      choice = kReturned;
+    }
+  }
+  double leave = out;
+  if (evict_at_least < out) {
+    const double evicted = in + LeastEvictOf(p, q);
+    if (evicted < leave) {
+      leave = evicted;
+      choice |= kLeft;
+    }
+  }
+  *in_cost = arrive;
+  *out_cost = leave;
+  return choice;
 }
 
 // The same with evictions that cost, new KV that goes where the block is, and
@@ -239,84 +314,58 @@ void DualBound::ExclusivePath(uint32_t i, Shard* shard) const {
   const auto bytes = static_cast<double>(window_.block_bytes(i).count());
   std::vector<uint8_t>& choices = shard->choices;
   if (choices.size() < uses.size()) choices.resize(uses.size());
-  const auto in_cost = [&](size_t j) {
-    const uint32_t p = uses[j].phase();
-    return (uses[j].read() ? phases_[p].hit : 0) +
-           writes[j] / bytes * new_in_hbm_[p];
-  };
-  const auto out_cost = [&](size_t j) {
-    const uint32_t p = uses[j].phase();
-    return (uses[j].read() ? phases_[p].miss : 0) +
-           writes[j] / bytes * new_in_dram_[p];
-  };
-  // First phase after use j in which a fetch is one: while it is being read a
-  // block is promoted instead.
-  const auto fetch_from = [&](size_t j) {
-    return uses[j].phase() + (uses[j].read() ? 1 : 0);
+  // By use, per byte of the block.
+  const auto serve = [&](size_t j, double* in, double* out) {
+    const PhaseCost& c = phases_[uses[j].phase()];
+    if (uses[j].read()) {
+      *in += c.hit;
+      *out += c.miss;
+    }
+    if (writes[j] == 0) return;
+    const double written = writes[j] / bytes;
+    *in += written * new_in_hbm_[uses[j].phase()];
+    *out += written * new_in_dram_[uses[j].phase()];
   };
 
-  uint32_t p = uses[0].phase();
-  double in = phases_[p].rent_sum - RentBefore(block.born);
+  const uint32_t first = uses[0].phase();
+  double in = -RentBefore(block.born);
+  double out = 0;
   choices[0] = kStayed;
-  if (p > block.born) {
-    const double fetched = phases_[p].rent_sum + fetch_.Min(block.born, p);
+  if (phases_[first].least_fetch < in && first > block.born) {
+    const double fetched = LeastFetch(block.born, first);
     if (fetched < in) {
       in = fetched;
       choices[0] = kFetched;
     }
   }
-  in += in_cost(0);
-  double out = out_cost(0);
+  serve(0, &in, &out);
   for (size_t j = 1; j < uses.size(); ++j) {
-    const uint32_t q = uses[j].phase();
-    const double rent_sum = phases_[p].rent_sum;
-    uint8_t choice = kStayed;
-    double arrive = in - rent_sum;
-    if (uses[j - 1].read() && out + phases_[p].promote - rent_sum < arrive) {
-      arrive = out + phases_[p].promote - rent_sum;
-      choice = kPromoted;
-    }
-    if (fetch_from(j - 1) < q) {
-      const double fetched = out + fetch_.Min(fetch_from(j - 1), q);
-      if (fetched < arrive) {
-        arrive = fetched;
-        choice = kFetched;
-      }
-    }
-    const double stay_rent = phases_[q].rent_sum - rent_sum;
-    if (stay_rent > least_fetch_ + least_evict_) {
-      const double returned =
-          in - rent_sum + evict_then_fetch_.Least(p, q).sum;
-      if (returned < arrive) {
-        arrive = returned;
-        choice = kReturned;
-      }
-    }
-    double leave = out;
-    const double evicted = in - rent_sum + evict_.Min(p, q);
-    if (evicted < leave) {
-      leave = evicted;
-      choice |= kLeft;
-    }
-    choices[j] = choice;
-    in = arrive + phases_[q].rent_sum + in_cost(j);
-    out = leave + out_cost(j);
-    p = q;
+    choices[j] = ExclusiveGap(uses[j - 1], uses[j].phase(), &in, &out);
+    serve(j, &in, &out);
   }
   // After the last use: to the end, or out at the best phase before it.
+  const uint32_t p = uses.back().phase();
   uint32_t until = block.last;
-  double end = in + phases_[until].rent_sum - phases_[p].rent_sum;
+  double end = in + phases_[until].rent_sum;
   if (p < block.last) {
-    const uint32_t left = evict_.ArgMin(p, block.last);
-    const double evicted = in - phases_[p].rent_sum + evict_and_rent_[left];
+    const uint32_t left = EvictAt(p, block.last);
+    const double evicted = in + evict_and_rent_[left];
     if (evicted < end) {
       end = evicted;
       until = left;
     }
   }
   shard->cost += bytes * std::min(end, out);
+  TraceExclusive(i, end <= out, until, shard);
+}
 
-  bool resident = end <= out;
+void DualBound::TraceExclusive(uint32_t i, bool resident, uint32_t until,
+                               Shard* shard) const {
+  const std::span<const BlockUse> uses = window_.uses(i);
+  const std::span<const uint32_t> writes = window_.writes(i);
+  const WindowBlock& block = window_.block(i);
+  const auto bytes = static_cast<double>(window_.block_bytes(i).count());
+  const std::vector<uint8_t>& choices = shard->choices;
   if (resident && until < block.last) {
     shard->demand[until].usage.evicted += bytes;
   }
@@ -324,16 +373,17 @@ void DualBound::ExclusivePath(uint32_t i, Shard* shard) const {
     const uint32_t at = uses[j].phase();
     const uint32_t previous = j > 0 ? uses[j - 1].phase() : 0;
     PhaseUsage& usage = shard->demand[at].usage;
-    if (uses[j].read()) (resident ? usage.hits : usage.misses) += bytes;
-    (resident ? usage.new_in_hbm : usage.new_in_dram) += writes[j];
     if (!resident) {
+      usage.new_in_dram += writes[j];
       if (j > 0 && (choices[j] & kLeft) != 0) {
-        until = evict_.ArgMin(previous, at);
+        until = EvictAt(previous, at);
         shard->demand[until].usage.evicted += bytes;
         resident = true;
       }
       continue;
     }
+    if (uses[j].read()) usage.hits += bytes;
+    usage.new_in_hbm += writes[j];
     switch (choices[j] & kArrivalBits) {
       case kStayed:
         if (j == 0) Occupy(shard, block.born, until, bytes);
@@ -345,14 +395,14 @@ void DualBound::ExclusivePath(uint32_t i, Shard* shard) const {
         break;
       case kFetched: {
         const uint32_t fetched_in =
-            fetch_.ArgMin(j > 0 ? fetch_from(j - 1) : block.born, at);
+            FetchAt(j > 0 ? FetchFrom(uses[j - 1]) : block.born, at);
         Occupy(shard, fetched_in + 1, until, bytes);
         shard->demand[fetched_in].usage.prefetched += bytes;
         resident = false;
         break;
       }
       default: {
-        const OrderedPairMin::Pair pair = evict_then_fetch_.Least(previous, at);
+        const OrderedPairMin::Pair pair = EvictThenFetch(previous, at);
         Occupy(shard, pair.second + 1, until, bytes);
         shard->demand[pair.second].usage.prefetched += bytes;
         shard->demand[pair.first].usage.evicted += bytes;

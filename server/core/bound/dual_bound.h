@@ -54,9 +54,18 @@ class DualBound {
 
  private:
   struct PhaseCost {
-    double hit, miss, promote;
-    // Rents of phases 0 .. p.
-    double rent_sum;
+    double hit, miss;
+    // Of a promotion less rent_sum, and the rents of phases 0 .. p.
+    double promote_less_rent, rent_sum;
+    // Least entry of fetch_less_rent_ before this phase, and where. Since rents
+    // only add up it is mostly a recent one: the least after any earlier use.
+    double least_fetch;
+    uint32_t least_fetch_at;
+  };
+  // Least entry of evict_and_rent_ from a phase on, and where.
+  struct LeastEvict {
+    double cost;
+    uint32_t at;
   };
   // A part of the blocks, the same whoever runs it.
   struct Shard {
@@ -74,13 +83,46 @@ class DualBound {
   }
   void Run(Shard* shard) const;
   void InclusivePath(uint32_t block, Shard* shard) const;
+  void TraceInclusive(uint32_t block, bool resident, Shard* shard) const;
+  uint8_t ExclusiveGap(const BlockUse& before, uint32_t q, double* in_cost,
+                       double* out_cost) const;
   void ExclusivePath(uint32_t block, Shard* shard) const;
+  void TraceExclusive(uint32_t block, bool resident, uint32_t until,
+                      Shard* shard) const;
+  // Least entry of the phases [first, end), end < phases, and where.
+  double LeastFetch(uint32_t first, uint32_t end) const {
+    const PhaseCost& c = phases_[end];
+    return c.least_fetch_at >= first ? c.least_fetch : fetch_.Min(first, end);
+  }
+  uint32_t FetchAt(uint32_t first, uint32_t end) const {
+    const PhaseCost& c = phases_[end];
+    return c.least_fetch_at >= first ? c.least_fetch_at
+                                     : fetch_.ArgMin(first, end);
+  }
+  double LeastEvictOf(uint32_t first, uint32_t end) const {
+    const LeastEvict& least = later_evict_[first];
+    return least.at < end ? least.cost : evict_.Min(first, end);
+  }
+  uint32_t EvictAt(uint32_t first, uint32_t end) const {
+    const LeastEvict& least = later_evict_[first];
+    return least.at < end ? least.at : evict_.ArgMin(first, end);
+  }
+  OrderedPairMin::Pair EvictThenFetch(uint32_t first, uint32_t end) const {
+    const LeastEvict& evict = later_evict_[first];
+    const PhaseCost& c = phases_[end];
+    if (evict.at < c.least_fetch_at) {
+      return {evict.cost + c.least_fetch, evict.at, c.least_fetch_at};
+    }
+    return evict_then_fetch_.Least(first, end);
+  }
   // Adds a stay of `bytes` in phases [from, until].
-  static void Occupy(Shard* shard, uint32_t from, uint32_t until,
-                     double bytes);
+  static void Occupy(Shard* shard, uint32_t from, uint32_t until, double bytes);
 
   const AccessWindow& window_;
   const PhaseLimits limits_;
+  // Of a block; bytes of all blocks' uses.
+  double most_uses_ = 0;
+  double use_bytes_ = 0;
   std::vector<Shard> shards_;
 
   // At the prices of the last Evaluate.
@@ -89,13 +131,12 @@ class DualBound {
   // eviction plus the rents up to q.
   std::vector<double> fetch_less_rent_;
   std::vector<double> evict_and_rent_;
+  std::vector<LeastEvict> later_evict_;
   // Exclusive mode: of new KV.
   std::vector<double> new_in_hbm_, new_in_dram_;
   RangeMin fetch_;
   RangeMin evict_;
   OrderedPairMin evict_then_fetch_;
-  double least_fetch_ = 0;
-  double least_evict_ = 0;
 };
 
 }  // namespace kvplace

@@ -30,9 +30,8 @@ class GapsByStart {
       sum += count;
     }
     std::vector<uint64_t> next = offsets_;
-    Visit(window, [&](uint32_t start, const Gap& gap) {
-      gaps_[next[start]++] = gap;
-    });
+    Visit(window,
+          [&](uint32_t start, const Gap& gap) { gaps_[next[start]++] = gap; });
   }
 
   std::span<const Gap> operator[](uint32_t start) const {
@@ -102,6 +101,11 @@ FewestReads FindFewestReads(const AccessWindow& window) {
     held.Forget(p);
     for (const Gap& gap : gaps[p]) {
       const Bytes bytes = window.block_bytes(gap.block);
+      // Alone it is too large; it must not push others out.
+      if (bytes > window.capacity()) {
+        kept[gap.use] = 0;
+        continue;
+      }
       held.Push(gap, bytes);
       ending[gap.end] += bytes;
     }
@@ -136,8 +140,7 @@ FewestReads FindFewestReads(const AccessWindow& window) {
     }
   }
   if (window.uniform_bytes() > Bytes(0)) {
-    result.certificate =
-        result.dram_reads / EffectiveDramRead(window.device());
+    result.certificate = result.dram_reads / EffectiveDramRead(window.device());
   }
   return result;
 }

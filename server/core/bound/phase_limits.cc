@@ -21,9 +21,9 @@ std::array<double, kPhaseLimits> PhaseLimits::Of(const PhaseUsage& u,
   const double r = u.misses + u.prefetched;
   if (exclusive_) {
     const double w = u.evicted + u.new_in_dram;
-    const double h = fixed_ + u.hits + u.promoted + u.prefetched + u.evicted +
-                     u.new_in_hbm;
-    return {0, 0, r * link_read_, w * link_write_, (r + w) * internal_,
+    const double h =
+        fixed_ + u.hits + u.promoted + u.prefetched + u.evicted + u.new_in_hbm;
+    return {0,       0, r * link_read_, w * link_write_, (r + w) * internal_,
             h * hbm_};
   }
   const double h0 = fixed_ + u.promoted + u.prefetched + new_kv;

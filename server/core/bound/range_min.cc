@@ -27,8 +27,7 @@ OrderedPairMin::Node OrderedPairMin::Nothing() {
   return {{kInfinite, 0, 0}, kInfinite, kInfinite, 0, 0};
 }
 
-OrderedPairMin::Node OrderedPairMin::Join(const Node& left,
-                                          const Node& right) {
+OrderedPairMin::Node OrderedPairMin::Join(const Node& left, const Node& right) {
   Node node = left;
   if (right.pair.sum < node.pair.sum) node.pair = right.pair;
   const double across = left.first + right.second;
@@ -61,8 +60,7 @@ void OrderedPairMin::Build(const std::vector<double>& first,
   }
 }
 
-OrderedPairMin::Pair OrderedPairMin::Least(uint32_t begin,
-                                           uint32_t end) const {
+OrderedPairMin::Pair OrderedPairMin::Least(uint32_t begin, uint32_t end) const {
   Node left = Nothing();
   Node right = Nothing();
   size_t low = leaves_ + begin;
