@@ -15,6 +15,9 @@
 namespace kvplace {
 namespace {
 
+// In the time of a sweep of the search the ascent evaluates about so often.
+constexpr uint32_t kIterationsPerSweep = 5;
+
 // On every processor, each taking the next task when it is done with one.
 void RunOnAllProcessors(size_t n, const std::function<void(size_t)>& task) {
   const size_t threads =
@@ -42,7 +45,10 @@ HindsightResult RunHindsight(const AccessWindow& window,
   HindsightOptions options;
   options.gap = flags.gap;
   options.time_limit_seconds = absl::ToDoubleSeconds(flags.time_limit);
-  if (flags.iterations) options.max_iterations = *flags.iterations;
+  if (flags.iterations) {
+    options.max_iterations = *flags.iterations;
+    options.max_sweeps = *flags.iterations / kIterationsPerSweep;
+  }
   options.seed = flags.seed;
   options.now = MonotonicSeconds;
   options.parallel = RunOnAllProcessors;

@@ -22,7 +22,9 @@ double MonotonicSeconds();
 struct HindsightFlags {
   double gap = 0.01;
   absl::Duration time_limit = absl::Seconds(60);
-  // Evaluations of the dual; unset: as many as the time allows.
+  // Evaluations of the dual, with one sweep of the search for a schedule for
+  // every five; unset: as many as the time allows. With an infinite time limit
+  // the result does not depend on the machine's speed.
   std::optional<uint32_t> iterations;
   uint64_t seed = 1;
 };

@@ -332,8 +332,9 @@ void RegisterSimulateCommand(CLI::App& app) {
   option("--bound-time-limit", flags->bound_time_limit,
          "hindsight: stop after this long with what was found");
   command->add_option("--bound-iterations", flags->bound_iterations,
-                      "hindsight: most evaluations of the dual; default: as "
-                      "many as the time limit allows");
+                      "hindsight: most evaluations of the dual, and a sweep "
+                      "of the search for a schedule for every five; default: "
+                      "as many as the time limit allows");
   command->add_option("--bound-schedule-out", flags->bound_schedule_out,
                       "hindsight: write the clairvoyant schedule behind the "
                       "upper bound, like --schedule-out");

@@ -98,6 +98,18 @@ class Usage(unittest.TestCase):
         self.assertIsNone(no_bound["bounds"]["roofline_seconds"])
         self.assertIsNone(no_bound["results"][0]["roofline_ratio"])
 
+    def test_bound_iterations_end_the_search(self):
+        """Where the gap is out of reach, and the time has no limit; twice the same, then."""
+        found = []
+        for _ in range(2):
+            bounds = json.loads(simulate(SAMPLE, "--steps", "0:6", "--hbm-capacity", "15%", "--bound", "hindsight",
+                                         "--bound-gap", "0", "--bound-iterations", "20", "--bound-time-limit", "inf",
+                                         "--format", "json").stdout)["bounds"]
+            self.assertEqual(bounds["iterations"], 20)
+            bounds.pop("seconds_spent")
+            found.append(bounds)
+        self.assertEqual(found[0], found[1])
+
     def test_annealed_oracle(self):
         """What it found is in the result, for no other policy, and the seed decides."""
         args = (SAMPLE, "--steps", "0:6", "--policy", "lru,annealed-oracle", "--hbm-capacity", "15%")
