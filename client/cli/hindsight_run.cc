@@ -56,9 +56,8 @@ HindsightResult RunHindsight(const AccessWindow& window,
   if (watched) {
     const double start = MonotonicSeconds();
     options.on_progress = [start](const HindsightProgress& p) {
-      const double gap = p.lower.value() > 0
-                             ? p.upper.value() / p.lower.value() - 1
-                             : 0;
+      const double gap =
+          p.lower.value() > 0 ? p.upper.value() / p.lower.value() - 1 : 0;
       std::cerr << "\r\033[K"
                 << fmt::format(
                        "hindsight: {:.0f} s, {} iterations, {} sweeps, "

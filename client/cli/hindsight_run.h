@@ -1,5 +1,5 @@
-// `kvplacectl simulate --bound hindsight`: the solver with a clock, threads, and
-// someone watching.
+// `kvplacectl simulate --bound hindsight`: the solver with a clock, threads,
+// and someone watching.
 //
 // Thread-safety: one thread at a time.
 #ifndef KVPLACE_CLIENT_CLI_HINDSIGHT_RUN_H_

@@ -117,12 +117,12 @@ double Share(const SimulationResult& r, Bytes bytes) {
 void PrintHindsight(const SimulationReport& report, std::ostream& out) {
   const HindsightResult& h = *report.hindsight;
   const auto line = [&](const char* name, double seconds) {
-    fmt::print(out, "{:<16}{:>6}{:>13.6f}{:>10}{:>11}\n", name, "-", seconds,
-               report.roofline_seconds && seconds > 0
-                   ? fmt::format("{:.3f}", *report.roofline_seconds / seconds)
-                   : "-",
-               seconds > 0 ? fmt::format("{:.3f}", h.lower.value() / seconds)
-                           : "-");
+    fmt::print(
+        out, "{:<16}{:>6}{:>13.6f}{:>10}{:>11}\n", name, "-", seconds,
+        report.roofline_seconds && seconds > 0
+            ? fmt::format("{:.3f}", *report.roofline_seconds / seconds)
+            : "-",
+        seconds > 0 ? fmt::format("{:.3f}", h.lower.value() / seconds) : "-");
   };
   line("(certified)", h.lower.value());
   line("(schedule)", h.upper.value());
@@ -217,20 +217,22 @@ void PrintTable(const SimulationReport& report, std::ostream& out) {
         "{:<16}{:>6}{:>13.6f}{:>10}{:>11}{:>8.2f}%{:>9.2f}%{:>9.2f}%{:>8.1f} "
         "us\n",
         r.policy + (r.clairvoyant ? "*" : ""), r.delay_steps,
-        r.run.seconds.value(),
-        Ratio(RooflineRatio(report, r)), Ratio(HindsightRatio(report, r)),
-        100 * MissShare(r), 100 * Share(r, r.run.traffic.promoted),
+        r.run.seconds.value(), Ratio(RooflineRatio(report, r)),
+        Ratio(HindsightRatio(report, r)), 100 * MissShare(r),
+        100 * Share(r, r.run.traffic.promoted),
         100 * Share(r, r.run.traffic.demoted), r.decide_microseconds_p50);
   }
   fmt::print(out,
-             "\nroofline, hindsight: bound / time, 1 is best. misses, promoted, demoted: "
+             "\nroofline, hindsight: bound / time, 1 is best. misses, "
+             "promoted, demoted: "
              "share of the bytes read. * knows the future.\n");
   if (report.hindsight) {
-    fmt::print(out,
-               "certified: no schedule takes less. schedule: one that knows the "
-               "future. gap {:.2f}% after {} iterations, {:.1f} s.\n",
-               100 * report.hindsight->Gap(), report.hindsight->iterations,
-               report.hindsight->seconds_spent);
+    fmt::print(
+        out,
+        "certified: no schedule takes less. schedule: one that knows the "
+        "future. gap {:.2f}% after {} iterations, {:.1f} s.\n",
+        100 * report.hindsight->Gap(), report.hindsight->iterations,
+        report.hindsight->seconds_spent);
   }
   for (const SimulationResult& r : report.results) {
     if (!r.annealed) continue;

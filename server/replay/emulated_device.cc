@@ -177,8 +177,7 @@ void EmulatedDevice::BringIn(Bytes reserved, PhaseOutcome* outcome) {
 void RouteReads(const CostModel& cost, Bytes block_bytes, double max_share,
                 PhaseOutcome* outcome) {
   const auto hits = static_cast<int64_t>(outcome->read_hbm.size());
-  const auto most =
-      static_cast<int64_t>(max_share * static_cast<double>(hits));
+  const auto most = static_cast<int64_t>(max_share * static_cast<double>(hits));
   const int64_t routed = std::min(
       most, cost.BestRoutedBlocks(outcome->traffic, block_bytes, hits));
   outcome->routed_reads = static_cast<uint32_t>(routed);

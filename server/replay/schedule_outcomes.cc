@@ -11,8 +11,11 @@ namespace {
 // Lists of blocks by phase, filled in any order.
 struct Moves {
   explicit Moves(size_t phases)
-      : read_hbm(phases), read_dram(phases), promoted(phases),
-        prefetched(phases), evicted(phases) {}
+      : read_hbm(phases),
+        read_dram(phases),
+        promoted(phases),
+        prefetched(phases),
+        evicted(phases) {}
   using Lists = std::vector<std::vector<BlockId>>;
   Lists read_hbm, read_dram, promoted, prefetched, evicted;
 };

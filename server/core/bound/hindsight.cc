@@ -206,8 +206,8 @@ class Solver {
     result_.sweeps = search_.sweeps();
     result_.lower = std::max(result_.lower, ascent_.lower());
     if (!options_.on_progress) return;
-    options_.on_progress({result_.iterations, result_.sweeps, result_.lower,
-                          result_.upper});
+    options_.on_progress(
+        {result_.iterations, result_.sweeps, result_.lower, result_.upper});
   }
 
   void StartFromInstantCertificates() {

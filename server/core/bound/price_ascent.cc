@@ -19,8 +19,7 @@ constexpr double kLastStep = 0.02;
 // at once.
 std::array<double, kPhaseLimits> FirstLimits(const DeviceConfig& device) {
   std::array<double, kPhaseLimits> limit{};
-  const double dram =
-      device.profile.dram.value() / device.devices_sharing_dram;
+  const double dram = device.profile.dram.value() / device.devices_sharing_dram;
   const bool link = device.profile.link_read.value() <= dram;
   if (device.mode == ResidencyMode::kInclusive) {
     limit[link ? PhaseLimits::kBoth : PhaseLimits::kBothInternal] = 1;
@@ -121,9 +120,9 @@ void PriceAscent::Restart(double scale) {
 void PriceAscent::MoveLimits(uint32_t phase, double step) {
   auto& limit = prices_[phase].limit;
   Moments& m = moments_[phase];
-  const auto seconds = dual_.limits().Of(
-      demand_[phase].usage,
-      static_cast<double>(window_.new_kv()[phase].count()));
+  const auto seconds =
+      dual_.limits().Of(demand_[phase].usage,
+                        static_cast<double>(window_.new_kv()[phase].count()));
   double mean = 0;
   for (int k = 0; k < kPhaseLimits; ++k) mean += limit[k] * seconds[k];
   double most = 0;
@@ -137,8 +136,8 @@ void PriceAscent::MoveLimits(uint32_t phase, double step) {
   }
   m.limit_square += (1 - kSecondDecay) * (most * most - m.limit_square);
   if (m.limit_square <= 0) return;
-  const double scale = step / correct_first_ /
-                       std::sqrt(m.limit_square / correct_second_);
+  const double scale =
+      step / correct_first_ / std::sqrt(m.limit_square / correct_second_);
   for (int k = 0; k < kPhaseLimits; ++k) limit[k] += scale * m.limit[k];
   ProjectOntoSimplex(allowed, &limit);
 }

@@ -60,7 +60,8 @@ void ScheduleSearch::Restart(ClairvoyantSchedule start) {
   for (uint32_t i = 0; i < window_.blocks(); ++i) {
     TakeInHand(i);
     Count(i, 1);
-    for (const Stay& stay : stays_) Occupy(stay, window_.block_bytes(i).count());
+    for (const Stay& stay : stays_)
+      Occupy(stay, window_.block_bytes(i).count());
   }
   // Phases without room for the largest block although nothing was added.
   for (uint32_t p = 0; p < phases; ++p) {
@@ -75,11 +76,11 @@ inline double ScheduleSearch::Time(const Load& load) const {
   const double w = load.dram_write;
   const double dram =
       std::max(r * link_read_, std::max(w * link_write_, (r + w) * dram_));
-  const double hbm =
-      routing_ ? std::max((load.hbm + r) * both_,
-                          std::max((load.hbm + r + w) * both_dram_,
-                                   load.fixed * hbm_))
-               : load.hbm * hbm_;
+  const double hbm = routing_
+                         ? std::max((load.hbm + r) * both_,
+                                    std::max((load.hbm + r + w) * both_dram_,
+                                             load.fixed * hbm_))
+                         : load.hbm * hbm_;
   const double most = std::max(hbm, dram);
   const double inside = std::max(0.0, width_ - std::abs(hbm - dram));
   return most + inside * inside * corner_;
@@ -98,8 +99,7 @@ inline double ScheduleSearch::PricedTime(uint32_t phase,
 
 void ScheduleSearch::SetPrices() {
   rent_sums_.resize(options_->prices.size());
-  const double least_rent =
-      hbm_ / (2 * static_cast<double>(rent_sums_.size()));
+  const double least_rent = hbm_ / (2 * static_cast<double>(rent_sums_.size()));
   double sum = 0;
   for (size_t p = 0; p < rent_sums_.size(); ++p) {
     const PhasePrices& prices = options_->prices[p];
@@ -112,8 +112,7 @@ void ScheduleSearch::SetPrices() {
     const double internal = th[PhaseLimits::kInternal] * dram_;
     const double hbm = th[PhaseLimits::kHbm] * hbm_;
     Load& price = phases_[p].price;
-    price.dram_read =
-        both + th[PhaseLimits::kLinkRead] * link_read_ + internal;
+    price.dram_read = both + th[PhaseLimits::kLinkRead] * link_read_ + internal;
     price.dram_write = th[PhaseLimits::kBothInternal] * both_dram_ +
                        th[PhaseLimits::kLinkWrite] * link_write_ + internal;
     price.hbm = exclusive_ ? hbm : both;
@@ -165,8 +164,7 @@ void ScheduleSearch::Count(uint32_t block, double sign) {
 
 void ScheduleSearch::Occupy(const Stay& stay, int64_t bytes) {
   if (!stay.resident()) return;
-  const int64_t most =
-      (window_.capacity() - window_.largest_block()).count();
+  const int64_t most = (window_.capacity() - window_.largest_block()).count();
   for (uint32_t p = stay.from; p <= stay.until; ++p) {
     resident_[p] += bytes;
     const uint64_t bit = uint64_t{1} << (p % 64);
@@ -223,8 +221,8 @@ void ScheduleSearch::TryFetch(size_t j, uint32_t phase, double before,
   more.hbm += bytes_;
   more.fixed += bytes_;
   more.dram_read += bytes_;
-  const double cost = before + rent + PricedTime(phase, more) -
-                      PricedTime(phase, load);
+  const double cost =
+      before + rent + PricedTime(phase, more) - PricedTime(phase, load);
   if (cost >= *best) return;
   *best = cost;
   steps_[j].from = phase + 1;
@@ -239,7 +237,8 @@ uint32_t ScheduleSearch::PhaseWithSlack(uint32_t first, uint32_t end) {
   const auto a = first + static_cast<uint32_t>((draw >> 32) * length >> 32);
   const auto b = first + static_cast<uint32_t>((draw & kLow) * length >> 32);
   const auto busy = [this](uint32_t phase) {
-    return phases_[phase].load.dram_read * link_read_ - phases_[phase].load.hbm * hbm_;
+    return phases_[phase].load.dram_read * link_read_ -
+           phases_[phase].load.hbm * hbm_;
   };
   return busy(a) <= busy(b) ? a : b;
 }
@@ -284,8 +283,8 @@ void ScheduleSearch::Arrive(uint32_t block, size_t j) {
   step.out = step.promoted = before;
 }
 
-inline ScheduleSearch::Load ScheduleSearch::LoadOfOthers(
-    size_t j, double read, double written) const {
+inline ScheduleSearch::Load ScheduleSearch::LoadOfOthers(size_t j, double read,
+                                                         double written) const {
   const Stay& stay = stays_[j];
   const uint32_t p = uses_[j].phase();
   const Stay next = j + 1 < stays_.size() ? stays_[j + 1] : Stay();
@@ -352,9 +351,8 @@ void ScheduleSearch::TracePath(uint32_t block) {
   uint32_t until = last_phase;
   double in = final.evicted;
   if (exclusive_ && OpenFor(n, last_phase + 1, end + 1)) {
-    const double stays = final.in + (end > last_phase
-                                         ? Rent(last_phase + 1, end + 1)
-                                         : 0);
+    const double stays =
+        final.in + (end > last_phase ? Rent(last_phase + 1, end + 1) : 0);
     if (stays < in) {
       in = stays;
       until = end;

@@ -83,7 +83,7 @@ class ScheduleSearch {
   ABSL_ATTRIBUTE_ALWAYS_INLINE double Time(const Load& load) const;
   // The same, with the sweep's share of what the prices say.
   ABSL_ATTRIBUTE_ALWAYS_INLINE double PricedTime(uint32_t phase,
-                                                  const Load& load) const;
+                                                 const Load& load) const;
   void SetPrices();
   // Adds (sign 1) or takes away (-1) what a block's stays load the phases with.
   void Count(uint32_t block, double sign);
