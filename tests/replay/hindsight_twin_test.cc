@@ -27,7 +27,8 @@ constexpr double kRounding = 1e-9;
 HindsightOptions Thorough() {
   HindsightOptions options;
   options.gap = 0;
-  options.max_iterations = 5000;
+  options.max_iterations = 2000;
+  options.max_sweeps = 500;
   return options;
 }
 
@@ -149,7 +150,7 @@ TEST_P(HindsightTwin, IsTheOptimumOfTheRelaxation) {
   HindsightResult result = SolveHindsight(window, options);
   if (result.lower.value() < close) {
     // One in a hundred takes longer.
-    options.max_iterations *= 10;
+    options.max_iterations *= 25;
     result = SolveHindsight(window, options);
   }
   EXPECT_GE(result.lower.value(), close);
