@@ -173,11 +173,11 @@ TEST(LoadOptionsTest, BadFlagsAreNamed) {
 
 TEST(LoadOptionsTest, BadHindsightOptionsAreNamed) {
   EXPECT_EQ(Problem({"--hindsight-window-steps=1025"}),
-            "--hindsight-window-steps is 1025, expected 0..1024");
+            "--hindsight-window-steps is \"1025\", expected 0..1024");
   for (const char* bad : {"0", "1.5", "nan", "5%", "inf", "-1"}) {
-    EXPECT_EQ(
-        Problem({absl::StrCat("--hindsight-cpu-share=", bad)}),
-        absl::StrCat("--hindsight-cpu-share is ", bad, ", expected 0.001..1"));
+    EXPECT_EQ(Problem({absl::StrCat("--hindsight-cpu-share=", bad)}),
+              absl::StrCat("--hindsight-cpu-share is \"", bad,
+                           "\", expected 0.001..1"));
   }
 }
 

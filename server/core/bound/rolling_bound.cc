@@ -9,6 +9,13 @@
 
 namespace kvplace {
 
+namespace {
+
+constexpr uint64_t kFullReads = uint64_t{1} << 19;
+constexpr uint64_t kMostEffort = 16;
+
+}  // namespace
+
 double RollingBound::ratio() const {
   // Both are sums of the same costs in another order.
   return std::min(1.0, lower.value() / achieved.value());
@@ -56,8 +63,11 @@ std::optional<RollingBound> SolveRolling(const AccessWindow& window,
   if (window.reads() == 0 || achieved <= Seconds(0)) return std::nullopt;
   HindsightOptions solver;
   solver.gap = options.gap;
-  solver.max_iterations = options.max_iterations;
-  solver.max_sweeps = options.max_sweeps;
+  const uint32_t cold = start.empty() ? 2 : 1;
+  const auto effort = cold * static_cast<uint32_t>(std::clamp<uint64_t>(
+                                 kFullReads / window.reads(), 1, kMostEffort));
+  solver.max_iterations = effort * options.max_iterations;
+  solver.max_sweeps = effort * options.max_sweeps;
   solver.start = std::move(start);
   solver.time_limit_seconds = 1;
   if (options.stop) {

@@ -49,7 +49,13 @@ std::vector<PhasePrices> ShiftPrices(const WindowPrices& old, uint32_t groups,
                                      uint64_t first_step, uint32_t steps);
 
 struct RollingOptions {
-  // Work per window, see HindsightOptions.
+  // When to stop, and the most work for a window of 2^19 reads or more, see
+  // HindsightOptions. A smaller one gets more, up to 16 times as much, so that
+  // no window costs more than that one; one without prices to start from gets
+  // twice as much. (64 steps of 32 groups that read 64 of 512 pages of 4
+  // sequences: 0.25 to 0.65 s of CPU on a machine with other work, a gap of 0.1
+  // to 3%; twice the work takes off a third of the gap.
+  // tests/trace/rolling_bound_speed_test.cc prints this.)
   double gap = 0.005;
   uint32_t max_iterations = 20;
   uint32_t max_sweeps = 4;

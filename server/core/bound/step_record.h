@@ -6,7 +6,8 @@
 // read and two elsewhere (five at most): nothing is hashed or looked up.
 //
 // Thread-safety: one thread at a time writes; const methods from any. Memory:
-// twice the bytes written; no allocation once a step as large was kept.
+// twice the bytes written and up to 2 KiB; no allocation once a step as large
+// was kept.
 #ifndef KVPLACE_SERVER_CORE_BOUND_STEP_RECORD_H_
 #define KVPLACE_SERVER_CORE_BOUND_STEP_RECORD_H_
 
