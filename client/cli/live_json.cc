@@ -9,37 +9,47 @@ namespace kvplace {
 namespace {
 
 OrderedJson ToJson(const v1::DeviceStatus& d) {
-  return {{"device_index", d.device_index()},
-          {"epoch", d.epoch()},
-          {"model", d.model()},
-          {"tenant", d.tenant()},
-          {"pod", d.pod()},
-          {"hbm_capacity_bytes", d.hbm_capacity_bytes()},
-          {"hbm_resident_bytes", d.hbm_resident_bytes()},
-          {"hbm_reserved_bytes", d.hbm_reserved_bytes()},
-          {"hbm_in_flight_bytes", d.hbm_in_flight_bytes()},
-          {"live_bytes", d.live_bytes()},
-          {"live_blocks", d.live_blocks()},
-          {"sequences", d.sequences()},
-          {"last_step", d.last_step()},
-          {"step_seconds", d.step_seconds()},
-          {"roofline_seconds", d.roofline_seconds()},
-          {"roofline_ratio", d.roofline_ratio()},
-          {"hindsight_ratio", d.has_hindsight_ratio()
-                                  ? OrderedJson(d.hindsight_ratio())
+  return {
+      {"device_index", d.device_index()},
+      {"epoch", d.epoch()},
+      {"model", d.model()},
+      {"tenant", d.tenant()},
+      {"pod", d.pod()},
+      {"hbm_capacity_bytes", d.hbm_capacity_bytes()},
+      {"hbm_resident_bytes", d.hbm_resident_bytes()},
+      {"hbm_reserved_bytes", d.hbm_reserved_bytes()},
+      {"hbm_in_flight_bytes", d.hbm_in_flight_bytes()},
+      {"live_bytes", d.live_bytes()},
+      {"live_blocks", d.live_blocks()},
+      {"sequences", d.sequences()},
+      {"last_step", d.last_step()},
+      {"step_seconds", d.step_seconds()},
+      {"roofline_seconds", d.roofline_seconds()},
+      {"roofline_ratio", d.roofline_ratio()},
+      {"hindsight_ratio", d.has_hindsight_ratio()
+                              ? OrderedJson(d.hindsight_ratio())
+                              : OrderedJson(nullptr)},
+      {"hindsight_gap_ratio", d.has_hindsight_gap_ratio()
+                                  ? OrderedJson(d.hindsight_gap_ratio())
                                   : OrderedJson(nullptr)},
-          {"utilization", d.utilization()},
-          {"miss_share", d.miss_share()},
-          {"migration_bytes_per_second", d.migration_bytes_per_second()},
-          {"mode", ModeName(d.mode())},
-          {"policy", d.policy()},
-          {"steps", d.steps()},
-          {"total_seconds", d.total_seconds()},
-          {"total_roofline_seconds", d.total_roofline_seconds()},
-          {"read_bytes", d.read_bytes()},
-          {"dram_read_bytes", d.dram_read_bytes()},
-          {"moved_bytes", d.moved_bytes()},
-          {"observed_plan_seconds", d.observed_plan_seconds()}};
+      {"hindsight_age_seconds", d.has_hindsight_age_seconds()
+                                    ? OrderedJson(d.hindsight_age_seconds())
+                                    : OrderedJson(nullptr)},
+      {"hindsight_window_steps", d.has_hindsight_window_steps()
+                                     ? OrderedJson(d.hindsight_window_steps())
+                                     : OrderedJson(nullptr)},
+      {"utilization", d.utilization()},
+      {"miss_share", d.miss_share()},
+      {"migration_bytes_per_second", d.migration_bytes_per_second()},
+      {"mode", ModeName(d.mode())},
+      {"policy", d.policy()},
+      {"steps", d.steps()},
+      {"total_seconds", d.total_seconds()},
+      {"total_roofline_seconds", d.total_roofline_seconds()},
+      {"read_bytes", d.read_bytes()},
+      {"dram_read_bytes", d.dram_read_bytes()},
+      {"moved_bytes", d.moved_bytes()},
+      {"observed_plan_seconds", d.observed_plan_seconds()}};
 }
 
 }  // namespace

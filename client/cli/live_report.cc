@@ -84,6 +84,11 @@ std::string HbmUsed(const v1::DeviceStatus& d) {
                  static_cast<double>(d.hbm_capacity_bytes()));
 }
 
+std::string Hindsight(const v1::DeviceStatus& d) {
+  return d.has_hindsight_ratio() ? fmt::format("{:.3f}", d.hindsight_ratio())
+                                 : "-";
+}
+
 void PrintNodesJson(const NodeList& nodes, std::ostream& out) {
   OrderedJson list = OrderedJson::array();
   for (const v1::NodeStatus& node : nodes) list.push_back(ToJson(node));
@@ -135,13 +140,13 @@ absl::StatusOr<v1::Mode> ParseModeName(const std::string& name) {
 void PrintNodes(const NodeList& nodes, bool json, std::ostream& out) {
   if (json) return PrintNodesJson(nodes, out);
   Table table({"NODE", "DEV", "MODEL", "POLICY", "MODE", "STATE", "HBM", "USED",
-               "LIVE KV", "BLOCKS", "SEQS", "STEPS"},
+               "LIVE KV", "BLOCKS", "SEQS", "STEPS", "HINDSIGHT"},
               6);
   for (const v1::NodeStatus& node : nodes) {
     const std::string state = node.draining() ? "draining" : "ready";
     if (node.devices().empty()) {
       table.Add({node.node_id(), "-", "-", "-", "-", state, "-", "-", "-", "-",
-                 "-", "-"});
+                 "-", "-", "-"});
     }
     for (const v1::DeviceStatus& d : node.devices()) {
       table.Add({node.node_id(), absl::StrCat(d.device_index()),
@@ -149,7 +154,7 @@ void PrintNodes(const NodeList& nodes, bool json, std::ostream& out) {
                  ModeName(d.mode()), state, SizeOf(d.hbm_capacity_bytes()),
                  HbmUsed(d), SizeOf(d.live_bytes()),
                  absl::StrCat(d.live_blocks()), absl::StrCat(d.sequences()),
-                 absl::StrCat(d.steps())});
+                 absl::StrCat(d.steps()), Hindsight(d)});
     }
   }
   table.Print(out);
@@ -166,10 +171,7 @@ void PrintTop(const NodeList& nodes, bool json, std::ostream& out) {
       table.Add({node.node_id(), absl::StrCat(d.device_index()), d.policy(),
                  Time(d.step_seconds()),
                  idle ? "-" : fmt::format("{:.3f}", d.roofline_ratio()),
-                 d.has_hindsight_ratio()
-                     ? fmt::format("{:.3f}", d.hindsight_ratio())
-                     : "-",
-                 HbmUsed(d), idle ? "-" : Percent(d.miss_share()),
+                 Hindsight(d), HbmUsed(d), idle ? "-" : Percent(d.miss_share()),
                  idle ? "-" : Size(d.migration_bytes_per_second()) + "/s",
                  absl::StrCat(d.sequences()), absl::StrCat(d.last_step())});
     }

@@ -75,6 +75,12 @@ OptionSpec CountOption(About about, uint64_t least, uint64_t most,
 }
 
 template <typename Field>
+OptionSpec NumberOption(About about, double least, double most, Field field) {
+  return RangeOption<double>(std::move(about), "NUMBER", "", least, most,
+                             ParseNumber, NumberText, field);
+}
+
+template <typename Field>
 OptionSpec SizeOption(About about, uint64_t least, uint64_t most, Field field) {
   return RangeOption<uint64_t>(std::move(about), "SIZE", "a size in ", least,
                                most, ParseSize, SizeText, field);

@@ -188,6 +188,20 @@ void AddOverload(Table& t) {
       1, 1'000'000, KVPLACE_FIELD(service.overload_recovery_steps)));
 }
 
+void AddHindsight(Table& t) {
+  const std::string group = "Hindsight bound";
+  t.push_back(CountOption(
+      {"hindsight-window-steps", group,
+       "bound the time of so many last steps of each device from below, as if "
+       "the future had been known; 0: off"},
+      0, 1024, KVPLACE_FIELD(service.hindsight_window_steps)));
+  t.push_back(NumberOption(
+      {"hindsight-cpu-share", group,
+       "CPU time per elapsed time that this may take, all devices together",
+       true},
+      0.001, 1, KVPLACE_FIELD(service.hindsight_cpu_share)));
+}
+
 void AddRecorder(Table& t) {
   const std::string group = "Recorder";
   t.push_back(PathOption(
@@ -250,6 +264,7 @@ const std::vector<OptionSpec>& OptionTable() {
     AddPolicy(*table);
     AddSessions(*table);
     AddOverload(*table);
+    AddHindsight(*table);
     AddRecorder(*table);
     AddLog(*table);
     return table;

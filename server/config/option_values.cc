@@ -109,16 +109,23 @@ absl::StatusOr<bool> ParseSwitch(absl::string_view text) {
 
 std::string SwitchText(bool value) { return value ? "on" : "off"; }
 
+absl::StatusOr<double> ParseNumber(absl::string_view text) {
+  double value = 0;
+  if (!absl::SimpleAtod(text, &value) || !std::isfinite(value)) {
+    return absl::InvalidArgumentError("expected a number");
+  }
+  return value;
+}
+
 absl::StatusOr<std::pair<std::string, double>> ParseParameter(
     absl::string_view text) {
   const size_t equals = text.find('=');
-  double value = 0;
-  if (equals == absl::string_view::npos || equals == 0 ||
-      !absl::SimpleAtod(text.substr(equals + 1), &value) ||
-      !std::isfinite(value)) {
+  if (equals == absl::string_view::npos || equals == 0) {
     return absl::InvalidArgumentError("expected name=number");
   }
-  return std::pair(std::string(text.substr(0, equals)), value);
+  const auto value = ParseNumber(text.substr(equals + 1));
+  if (!value.ok()) return absl::InvalidArgumentError("expected name=number");
+  return std::pair(std::string(text.substr(0, equals)), *value);
 }
 
 std::string NumberText(double value) {

@@ -35,6 +35,8 @@ std::string SwitchText(bool value);
 // name=number, with a name that is not empty.
 absl::StatusOr<std::pair<std::string, double>> ParseParameter(
     absl::string_view text);
+// A finite number.
+absl::StatusOr<double> ParseNumber(absl::string_view text);
 // The shortest text that reads back as the same number.
 std::string NumberText(double value);
 

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "absl/strings/string_view.h"
+#include "server/core/bound/rolling_bound.h"
 #include "server/core/device_model.h"
 #include "server/core/plan.h"
 #include "server/core/units.h"
@@ -85,6 +86,12 @@ class DeviceMetrics {
                         Bytes in_flight) = 0;
   // Observe mode: the same step had the plans been executed.
   virtual void OnObserved(const StepAccount& with_plans) = 0;
+  // `cpu` was spent on a bound of the last steps; nothing: it has none.
+  virtual void OnHindsight(const std::optional<RollingBound>& bound,
+                           Seconds cpu) = 0;
+  // Time since the steps of the last bound. Told again and again once there is
+  // one.
+  virtual void OnHindsightAge(Seconds age) = 0;
   virtual void OnResync(ResyncCause cause) = 0;
   virtual void OnDropped(DropReason reason, uint64_t messages) = 0;
 };

@@ -65,6 +65,7 @@ absl::Status Reloader::Apply(const Options& wanted,
     }
   }
   server_.token().Set(*std::move(token));
+  server_.SetHindsightCpuShare(wanted.service.hindsight_cpu_share);
   if (server_.recorder() != nullptr) {
     server_.recorder()->SetLimits(wanted.record.file_bytes,
                                   wanted.record.total_bytes);

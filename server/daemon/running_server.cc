@@ -165,12 +165,21 @@ absl::Status RunningServer::StartGrpc() {
   }
   ports_.listen = ToString({address.host, static_cast<uint16_t>(ports_.port)});
   SetHealth(true);
+  StartSweeping();
+  return absl::OkStatus();
+}
+
+void RunningServer::StartSweeping() {
+  if (options_.service.hindsight_window_steps > 0) {
+    hindsight_ = std::make_unique<HindsightThread>(&desk_);
+  }
   const absl::Duration sweep =
       std::clamp(options_.service.heartbeat_timeout / 10, absl::Milliseconds(1),
                  absl::Milliseconds(200));
-  sweeper_ = std::make_unique<SweeperThread>(
-      sweep, [this] { sessions_->SweepOnce(); });
-  return absl::OkStatus();
+  sweeper_ = std::make_unique<SweeperThread>(sweep, [this] {
+    sessions_->SweepOnce();
+    if (hindsight_ != nullptr) registry_->ServeHindsight(&desk_);
+  });
 }
 
 void RunningServer::SetHealth(bool serving) {
@@ -192,6 +201,7 @@ uint32_t RunningServer::BeginDrain(const std::string& reconnect_to) {
 
 void RunningServer::Shutdown(absl::Duration grace) {
   sweeper_.reset();
+  hindsight_.reset();
   if (grpc_ == nullptr) return;
   grpc_->Shutdown(After(grace));
   grpc_->Wait();

@@ -21,6 +21,8 @@
 #include "server/recorder/trace_recorder.h"
 #include "server/service/admin_service.h"
 #include "server/service/admin_token.h"
+#include "server/service/hindsight_desk.h"
+#include "server/service/hindsight_thread.h"
 #include "server/service/node_registry.h"
 #include "server/service/session_service.h"
 #include "server/service/sweeper_thread.h"
@@ -58,17 +60,21 @@ class RunningServer {
   // What a reload changes.
   NodeRegistry& registry() { return *registry_; }
   AdminToken& token() { return token_; }
+  void SetHindsightCpuShare(double share) { desk_.SetCpuShare(share); }
   // Null if nothing is recorded.
   TraceRecorder* recorder() { return recorder_.get(); }
 
  private:
   RunningServer(const Options& options, const Telemetry& telemetry)
-      : options_(options), telemetry_(telemetry) {}
+      : options_(options),
+        telemetry_(telemetry),
+        desk_(options.service.hindsight_cpu_share) {}
 
   absl::Status StartRecorder();
   absl::Status StartMetrics();
   absl::Status StartServices();
   absl::Status StartGrpc();
+  void StartSweeping();
   void SetHealth(bool serving);
 
   const Options options_;
@@ -78,9 +84,12 @@ class RunningServer {
   std::unique_ptr<MetricsServer> metrics_server_;
   std::unique_ptr<TraceRecorder> recorder_;
   std::unique_ptr<NodeRegistry> registry_;
+  HindsightDesk desk_;
   std::unique_ptr<SessionService> sessions_;
   std::unique_ptr<AdminService> admin_;
   std::unique_ptr<grpc::Server> grpc_;
+  // Null with a window of 0 steps.
+  std::unique_ptr<HindsightThread> hindsight_;
   std::unique_ptr<SweeperThread> sweeper_;
 };
 

@@ -1,6 +1,7 @@
 #include "server/metrics/device_series.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -18,6 +19,11 @@ void ForEachOf(MetricType type, Function function) {
     }
   }
 }
+
+// Gauges without a meaning until the first bound.
+constexpr Metric kHindsightGauges[] = {
+    Metric::kHindsightRatio, Metric::kHindsightGapRatio, Metric::kHindsightAge,
+    Metric::kHindsightWindowSteps};
 
 std::string Text(absl::string_view name) { return std::string(name); }
 
@@ -50,9 +56,20 @@ DeviceSeries::~DeviceSeries() {
 
 void DeviceSeries::AddGauges() {
   ForEachOf(MetricType::kGauge, [this](Metric metric) {
+    if (std::count(std::begin(kHindsightGauges), std::end(kHindsightGauges),
+                   metric) > 0) {
+      return;
+    }
     gauges_[static_cast<size_t>(metric)] =
         &families_->AddGauge(metric, labels_);
   });
+}
+
+void DeviceSeries::AddHindsightGauges() {
+  for (const Metric metric : kHindsightGauges) {
+    prometheus::Gauge*& gauge = gauges_[static_cast<size_t>(metric)];
+    if (gauge == &nowhere_) gauge = &families_->AddGauge(metric, labels_);
+  }
 }
 
 void DeviceSeries::RemoveGauges() {

@@ -6,8 +6,8 @@
 // and come and go with AddGauges and RemoveGauges; between, writes to them go
 // nowhere.
 //
-// Thread-safety: the series may be written by any thread. AddGauges and
-// RemoveGauges: not beside any other call.
+// Thread-safety: the series may be written by any thread. What adds or removes
+// gauges: not beside any other call.
 #ifndef KVPLACE_SERVER_METRICS_DEVICE_SERIES_H_
 #define KVPLACE_SERVER_METRICS_DEVICE_SERIES_H_
 
@@ -34,6 +34,9 @@ class DeviceSeries {
   DeviceSeries& operator=(const DeviceSeries&) = delete;
 
   void AddGauges();
+  // Those of the hindsight bound, which are there once there is one. Not where
+  // AddGauges was not called; does nothing the second time.
+  void AddHindsightGauges();
   void RemoveGauges();
 
   prometheus::Counter& counter(Metric metric) {

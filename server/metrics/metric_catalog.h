@@ -53,6 +53,12 @@ enum class Metric : uint8_t {
   kRooflineBandwidth,
   kUtilization,
   kRooflineRatio,
+  // The rolling hindsight bound.
+  kHindsightRatio,
+  kHindsightGapRatio,
+  kHindsightAge,
+  kHindsightWindowSteps,
+  kHindsightCpu,
   // Bytes.
   kReadBytes,
   kMovedBytes,
@@ -74,7 +80,7 @@ enum class Metric : uint8_t {
   kObservedLastStepSeconds,
   kObservedGainRatio,
 };
-inline constexpr size_t kMetricCount = 44;
+inline constexpr size_t kMetricCount = 49;
 
 struct MetricInfo {
   Metric metric;

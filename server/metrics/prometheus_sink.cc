@@ -74,6 +74,20 @@ class PrometheusSink::Device final : public DeviceMetrics {
     s_.gauge(Metric::kObservedGainRatio).Set(Ratio(last_seconds_, seconds));
   }
 
+  void OnHindsight(const std::optional<RollingBound>& bound,
+                   Seconds cpu) override {
+    s_.counter(Metric::kHindsightCpu).Increment(cpu.value());
+    if (!bound) return;
+    if (key_.has_value()) s_.AddHindsightGauges();
+    s_.gauge(Metric::kHindsightRatio).Set(bound->ratio());
+    s_.gauge(Metric::kHindsightGapRatio).Set(bound->gap());
+    s_.gauge(Metric::kHindsightWindowSteps).Set(bound->steps);
+  }
+
+  void OnHindsightAge(Seconds age) override {
+    s_.gauge(Metric::kHindsightAge).Set(age.value());
+  }
+
   void OnResync(ResyncCause cause) override { s_.resyncs(cause).Increment(); }
 
   void OnDropped(DropReason reason, uint64_t messages) override {

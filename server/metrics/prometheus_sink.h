@@ -7,7 +7,7 @@
 // for longest is forgotten. If every known device has a live session, a further
 // one counts under node="(other)", a name that no node can have, and has no
 // gauges. So the number of series is bounded whatever the workers call
-// themselves: 130 per device.
+// themselves: 135 per device.
 //
 // Thread-safety: any thread; a DeviceMetrics as its interface says.
 #ifndef KVPLACE_SERVER_METRICS_PROMETHEUS_SINK_H_

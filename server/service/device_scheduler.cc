@@ -28,17 +28,21 @@ absl::Status CheckMoved(const PhaseTraffic& traffic) {
 DeviceScheduler::DeviceScheduler(const DeviceConfig& device,
                                  std::shared_ptr<const PolicyInForce> policy,
                                  uint32_t plan_lifetime_steps,
-                                 const Clock* clock)
+                                 const Clock* clock,
+                                 uint32_t hindsight_window_steps)
     : clock_(clock),
       policy_(std::move(policy)),
       model_(device, policy_->policy.get()),
       assembler_(device),
-      planner_(plan_lifetime_steps) {}
+      planner_(plan_lifetime_steps),
+      hindsight_(std::make_unique<HindsightTracker>(
+          device, hindsight_window_steps, clock)) {}
 
 void DeviceScheduler::Forget() {
   model_.Clear();
   assembler_.Clear();
   ledger_.Clear();
+  hindsight_->Clear();
   counterfactual_.reset();
   OnLedger();
 }
@@ -71,12 +75,14 @@ absl::Status DeviceScheduler::ApplyStep(const v1::Step& step) {
     return Within(s, "step.");
   }
   BeginCounterfactualStep();
+  hindsight_->BeginStep();
   StepAccount account;
   const uint32_t groups = model_.config().group_count().value();
   for (uint32_t g = 0; g < groups; ++g) {
     if (auto s = ApplyPhase(GroupId(g), &account); !s.ok()) return s;
   }
   model_.EndStep(account);
+  hindsight_->EndStep(account.seconds);
   decode_steps_ = assembler_.decode_steps();
   window_.Add(account, decode_steps_, assembler_.measured());
   if (metrics_ != nullptr) {
@@ -103,6 +109,7 @@ absl::Status DeviceScheduler::ApplyPhase(GroupId group, StepAccount* account) {
     return Within(s, "step: group ", group.value(), ": ");
   }
   if (auto s = CheckMoved(account->traffic); !s.ok()) return s;
+  hindsight_->AddPhase(births.births, update);
   if (counterfactual_ == nullptr) return absl::OkStatus();
   const GroupId next(group.value() + 1);
   const auto next_births = next < model_.config().group_count()

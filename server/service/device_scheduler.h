@@ -22,6 +22,7 @@
 #include "server/core/planner.h"
 #include "server/service/clock.h"
 #include "server/service/counterfactual.h"
+#include "server/service/hindsight_tracker.h"
 #include "server/service/plan_ledger.h"
 #include "server/service/policy_in_force.h"
 #include "server/service/step_window.h"
@@ -30,14 +31,19 @@ namespace kvplace {
 
 class DeviceScheduler {
  public:
-  // `clock` outlives the scheduler.
+  // `clock` outlives the scheduler. `hindsight_window_steps` as in
+  // ServiceOptions.
   DeviceScheduler(const DeviceConfig& device,
                   std::shared_ptr<const PolicyInForce> policy,
-                  uint32_t plan_lifetime_steps, const Clock* clock);
+                  uint32_t plan_lifetime_steps, const Clock* clock,
+                  uint32_t hindsight_window_steps = 0);
 
   // Where to report; null: nowhere. Must be set before anything is applied and
   // outlive its use.
-  void SetMetrics(DeviceMetrics* metrics) { metrics_ = metrics; }
+  void SetMetrics(DeviceMetrics* metrics) {
+    metrics_ = metrics;
+    hindsight_->SetMetrics(metrics);
+  }
 
   // Nothing is known of the device any more.
   void Forget();
@@ -72,6 +78,9 @@ class DeviceScheduler {
     return counterfactual_error_;
   }
 
+  // The last steps, and the bound of them; never null.
+  HindsightTracker* hindsight() const { return hindsight_.get(); }
+
   const DeviceModel& model() const { return model_; }
   const StepWindow& window() const { return window_; }
   // Decode steps that the last Step message stood for.
@@ -100,6 +109,7 @@ class DeviceScheduler {
   Plan plan_;
   PlanLedger ledger_;
   StepWindow window_;
+  const std::unique_ptr<HindsightTracker> hindsight_;
   std::unique_ptr<Counterfactual> counterfactual_;
   absl::Status counterfactual_error_;
   absl::Duration decide_time_;

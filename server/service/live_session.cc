@@ -48,7 +48,7 @@ LiveSession::LiveSession(const Terms& terms, WorkerHello hello, uint64_t epoch,
       node_(std::move(node)),
       scheduler_(std::make_unique<DeviceScheduler>(
           hello_.device, std::move(policy), terms.options->plan_lifetime_steps,
-          terms.clock)),
+          terms.clock, terms.options->hindsight_window_steps)),
       outbox_(epoch),
       guard_(*terms.options),
       next_step_(hello_.next_step) {}
@@ -322,7 +322,10 @@ std::optional<Remains> LiveSession::SweepLocked(absl::Duration now) {
     return EndLocked(absl::OkStatus(), std::nullopt);
   }
   const absl::Duration timeout = terms_.options->heartbeat_timeout;
-  if (now - last_heard_ <= timeout) return std::nullopt;
+  if (now - last_heard_ <= timeout) {
+    scheduler_->hindsight()->ReportAge();
+    return std::nullopt;
+  }
   return EndLocked(
       absl::FailedPreconditionError(absl::StrCat(
           "heartbeat lapsed: nothing heard for ",

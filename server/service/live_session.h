@@ -89,7 +89,7 @@ class LiveSession {
   // Frees the device. REQUIRES: live_locked().
   Remains EndLocked(absl::Status status, std::optional<RejectReason> reason)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
-  // Silence and the end of a drain.
+  // Silence, the end of a drain, and what becomes older.
   std::optional<Remains> SweepLocked(absl::Duration now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
   void DrainLocked(absl::Duration now, absl::Duration deadline,

@@ -34,6 +34,7 @@
 
 namespace kvplace {
 
+class HindsightDesk;
 class LiveSession;
 class Node;
 struct PolicyInForce;
@@ -65,6 +66,10 @@ class NodeRegistry {
   // Ends sessions whose heartbeat lapsed or whose drain is over. Call it at
   // least every tenth of the heartbeat timeout.
   void SweepOnce();
+  // Takes in the bound that was solved, and has the next one solved if the desk
+  // wants work: that of the device whose window was taken longest ago. Never
+  // waits for the solver. Call it as often.
+  void ServeHindsight(HindsightDesk* desk);
 
   // --- admin.proto ---
 
@@ -116,6 +121,9 @@ class NodeRegistry {
       ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<NodePtr> AllNodes() const ABSL_LOCKS_EXCLUDED(mu_);
   void RemoveIfUnused(const NodePtr& node) ABSL_LOCKS_EXCLUDED(mu_);
+  // Null: no device has enough new steps.
+  std::shared_ptr<LiveSession> MostInNeedOfHindsight() const
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Makes room for one session with so many handles; RESOURCE_EXHAUSTED.
   absl::Status TakeRoom(uint64_t handles);
   void ReturnRoom(uint64_t handles);

@@ -20,6 +20,14 @@ absl::Status CheckDuration(absl::string_view field, absl::Duration value,
       absl::FormatDuration(least), "..", absl::FormatDuration(most)));
 }
 
+// Also refuses what is not a number.
+absl::Status CheckNumber(absl::string_view field, double value, double least,
+                         double most) {
+  if (value >= least && value <= most) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " is ", value, ", expected ", least, "..", most));
+}
+
 }  // namespace
 
 absl::string_view Name(Mode mode) {
@@ -69,7 +77,9 @@ absl::Status Validate(const ServiceOptions& o) {
         CheckDuration("overload_lag", o.overload_lag, absl::Microseconds(100),
                       absl::Minutes(1)),
         CheckCount("overload_recovery_steps", o.overload_recovery_steps, 1,
-                   1'000'000)}) {
+                   1'000'000),
+        CheckCount("hindsight_window_steps", o.hindsight_window_steps, 0, 1024),
+        CheckNumber("hindsight_cpu_share", o.hindsight_cpu_share, 0.001, 1)}) {
     if (!s.ok()) return s;
   }
   return Validate(o.defaults);

@@ -74,6 +74,13 @@ struct ServiceOptions {
   // twice as many may come again. 1 .. 1,000,000.
   uint32_t overload_recovery_steps = 64;
 
+  // The rolling hindsight bound of each device: over so many of its last Step
+  // messages (fewer where they read more than 2^22 blocks). 0: off, 0 .. 1024.
+  uint32_t hindsight_window_steps = 64;
+  // CPU time per elapsed time of the one thread that finds the bounds, all
+  // devices together. 0.001 .. 1.
+  double hindsight_cpu_share = 0.05;
+
   // For nodes without settings of their own.
   PolicySettings defaults;
 };

@@ -1,6 +1,7 @@
 #include "server/service/status_report.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -55,6 +56,15 @@ void ReportWindow(const StepWindow& window, BytesPerSecond peak,
   out->set_observed_plan_seconds(totals.observed_seconds);
 }
 
+void ReportHindsight(const HindsightTracker& tracker, v1::DeviceStatus* out) {
+  const std::optional<RollingBound>& bound = tracker.bound();
+  if (!bound) return;
+  out->set_hindsight_ratio(bound->ratio());
+  out->set_hindsight_gap_ratio(bound->gap());
+  out->set_hindsight_age_seconds(absl::ToDoubleSeconds(tracker.age()));
+  out->set_hindsight_window_steps(bound->steps);
+}
+
 // REQUIRES: the session lives and its node is locked.
 void ReportDevice(const LiveSession& session, v1::DeviceStatus* out) {
   session.AssertLocked();
@@ -74,6 +84,7 @@ void ReportDevice(const LiveSession& session, v1::DeviceStatus* out) {
     out->set_roofline_seconds(model.finished_step()->roofline.value());
   }
   ReportWindow(scheduler.window(), CostModel(hello.device).peak(), out);
+  ReportHindsight(*scheduler.hindsight(), out);
   out->set_mode(ModeToProto(scheduler.mode()));
   out->set_policy(scheduler.policy().settings.policy);
 }

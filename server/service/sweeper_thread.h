@@ -1,7 +1,7 @@
 // Calls a function again and again, on a thread of its own, until destroyed.
 //
-// The only thread that the service starts, and only where a server runs; tests
-// call SweepOnce() themselves. Thread-safety: any thread.
+// Runs only where a server does; tests call SweepOnce() themselves.
+// Thread-safety: any thread.
 #ifndef KVPLACE_SERVER_SERVICE_SWEEPER_THREAD_H_
 #define KVPLACE_SERVER_SERVICE_SWEEPER_THREAD_H_
 

@@ -52,6 +52,8 @@ const std::map<std::string, std::string>& OtherValues() {
       {"max-sample-every", "8"},
       {"overload-lag", "20ms"},
       {"overload-recovery-steps", "9"},
+      {"hindsight-window-steps", "0"},
+      {"hindsight-cpu-share", "0.5"},
       {"record-dir", "/r"},
       {"record-file-size", "2MiB"},
       {"record-total-size", "3MiB"},
@@ -169,6 +171,16 @@ TEST(LoadOptionsTest, BadFlagsAreNamed) {
             "--policy-param is \"decay=1\", expected each name once");
 }
 
+TEST(LoadOptionsTest, BadHindsightOptionsAreNamed) {
+  EXPECT_EQ(Problem({"--hindsight-window-steps=1025"}),
+            "--hindsight-window-steps is \"1025\", expected 0..1024");
+  for (const char* bad : {"0", "1.5", "nan", "5%", "inf", "-1"}) {
+    EXPECT_EQ(Problem({absl::StrCat("--hindsight-cpu-share=", bad)}),
+              absl::StrCat("--hindsight-cpu-share is \"", bad,
+                           "\", expected 0.001..1"));
+  }
+}
+
 TEST(LoadOptionsTest, PoliciesAreChecked) {
   EXPECT_THAT(Problem({"--policy=best"}),
               StartsWith("--policy cannot be used: policy is \"best\", "
@@ -224,6 +236,8 @@ TEST(LoadOptionsTest, TheServiceTakesEveryValueInRange) {
            {"--max-sample-every=1", "--sample-every=1"},
            {"--overload-lag=1m", "--overload-recovery-steps=1000000"},
            {"--overload-lag=100us", "--overload-recovery-steps=1"},
+           {"--hindsight-window-steps=1024", "--hindsight-cpu-share=1"},
+           {"--hindsight-window-steps=0", "--hindsight-cpu-share=0.001"},
        }) {
     const auto loaded = Load(flags);
     EXPECT_TRUE(loaded.ok()) << loaded.status();

@@ -62,7 +62,7 @@ class LiveCommands(unittest.TestCase):
             once = run(CTL, "top", "--once", *server).stdout.splitlines()
             self.assertEqual(len(once), 2)
             device = system.ask("top", "--once")["nodes"][0]["devices"][0]
-            self.assertIsNone(device["hindsight_ratio"])
+            self.assertIn("hindsight_ratio", device)
             self.assertGreater(device["roofline_ratio"], 0)
             ranked = system.ask("rank", "--tokens", "4096", "--model", "m7")["devices"]
             self.assertEqual(ranked[0]["node_id"], "node-a")

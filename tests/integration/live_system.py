@@ -10,6 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 BIN = os.environ.get("KVPLACE_BIN_DIR", "build/release/bin")
 SOURCE = os.environ.get("KVPLACE_SOURCE_DIR", ".")
@@ -54,6 +55,7 @@ class System:
         self.folder = self._folder.name
         self.processes = []
         self.address = None
+        self.metrics_address = None
         return self
 
     def __exit__(self, *_):
@@ -80,12 +82,12 @@ class System:
         with open(self.path(name), encoding="utf-8", errors="replace") as file:
             return file.read()
 
-    def start_server(self, *flags):
+    def start_server(self, *flags, metrics="off"):
         """On the port it had before, if there was a server before."""
         port_file = self.path("ports.json")
         if os.path.exists(port_file):
             os.remove(port_file)
-        process = self.start(DAEMON, "--listen", self.address or "127.0.0.1:0", "--metrics-listen", "off",
+        process = self.start(DAEMON, "--listen", self.address or "127.0.0.1:0", "--metrics-listen", metrics,
                              "--port-file", port_file, *flags, log="server.log")
 
         def serving():
@@ -98,6 +100,7 @@ class System:
 
         ports = until(serving, "the server serves")
         self.address = ports["listen"]
+        self.metrics_address = ports.get("metrics")
         return process
 
     def start_worker(self, *flags, log="worker.log"):
@@ -112,6 +115,13 @@ class System:
     def ask(self, *words):
         """The JSON answer of a live command."""
         return json.loads(run(CTL, *words, "--server", self.address, "--format", "json").stdout)
+
+    def scrape(self):
+        """Series of /metrics by name and labels."""
+        with urllib.request.urlopen(f"http://{self.metrics_address}/metrics", timeout=PATIENCE) as page:
+            lines = page.read().decode().splitlines()
+        return {series: float(value) for series, _, value in
+                (line.rpartition(" ") for line in lines if line and not line.startswith("#"))}
 
     def devices(self):
         return {(node["node_id"], device["device_index"]): device

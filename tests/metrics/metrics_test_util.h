@@ -64,6 +64,10 @@ inline StepAccount SomeStep() {
   return step;
 }
 
+inline RollingBound SomeBound() {
+  return {48, Seconds(0.2), Seconds(0.16), Seconds(0.164)};
+}
+
 // Makes every metric of the catalog appear. The result holds the gauges.
 inline std::unique_ptr<DeviceMetrics> TouchEverything(PrometheusSink& sink) {
   sink.SetBuildInfo("1.2.3", "abc", "gcc");
@@ -71,6 +75,7 @@ inline std::unique_ptr<DeviceMetrics> TouchEverything(PrometheusSink& sink) {
   std::unique_ptr<DeviceMetrics> device =
       sink.AddDevice("n0", 3, BytesPerSecond(3e12));
   device->OnStep(SomeStep(), 1, std::nullopt);
+  device->OnHindsight(SomeBound(), Seconds(0.5));
   return device;
 }
 

@@ -222,6 +222,29 @@ TEST_F(PrometheusSinkTest, ObservedMoves) {
               Optional(DoubleNear(1.25, 1e-12)));
 }
 
+TEST_F(PrometheusSinkTest, HindsightMoves) {
+  const char* const kGauges[] = {
+      "kvplace_hindsight_ratio", "kvplace_hindsight_gap_ratio",
+      "kvplace_hindsight_age_seconds", "kvplace_hindsight_window_steps"};
+  device_->OnHindsight(std::nullopt, Seconds(0.25));
+  EXPECT_THAT(Of3("kvplace_hindsight_cpu_seconds_total"), Optional(0.25));
+  // A ratio of 0 would be a false alarm.
+  for (const char* gauge : kGauges) EXPECT_THAT(Of3(gauge), Eq(std::nullopt));
+  device_->OnHindsight(SomeBound(), Seconds(0.5));
+  device_->OnHindsightAge(Seconds(7));
+  EXPECT_THAT(Of3("kvplace_hindsight_cpu_seconds_total"), Optional(0.75));
+  EXPECT_THAT(Of3("kvplace_hindsight_ratio"), Optional(DoubleNear(0.8, 1e-12)));
+  EXPECT_THAT(Of3("kvplace_hindsight_gap_ratio"),
+              Optional(DoubleNear(0.025, 1e-12)));
+  EXPECT_THAT(Of3("kvplace_hindsight_age_seconds"), Optional(7.0));
+  EXPECT_THAT(Of3("kvplace_hindsight_window_steps"), Optional(48.0));
+  device_.reset();
+  for (const char* gauge : kGauges) EXPECT_THAT(Of3(gauge), Eq(std::nullopt));
+  device_ = sink_.AddDevice("n0", 3, BytesPerSecond(2e12));
+  for (const char* gauge : kGauges) EXPECT_THAT(Of3(gauge), Eq(std::nullopt));
+  EXPECT_THAT(Of3("kvplace_hindsight_cpu_seconds_total"), Optional(0.75));
+}
+
 TEST_F(PrometheusSinkTest, GaugesLeaveWithTheSessionAndCountersStay) {
   device_->OnStep(SomeStep(), 1, std::nullopt);
   device_.reset();

@@ -93,12 +93,13 @@ class LargeDevice {
   static constexpr uint32_t kGroups = 2;
   static constexpr uint32_t kHandles = kPages * kSequences * kGroups;
 
-  LargeDevice(const char* policy, Mode mode) {
+  LargeDevice(const char* policy, Mode mode,
+              uint32_t hindsight_window_steps = 0) {
     const int64_t before = AllocatedBytes();
     DeviceConfig config =
         SmallDevice(kGroups, kPages * kSequences, kHandles / 2);
     scheduler_ = std::make_unique<DeviceScheduler>(
-        config, InForce(policy, mode), 8, &clock_);
+        config, InForce(policy, mode), 8, &clock_, hindsight_window_steps);
     v1::Inventory inventory;
     for (uint32_t s = 0; s < kSequences; ++s) {
       for (uint32_t g = 0; g < kGroups; ++g) {
@@ -147,6 +148,7 @@ class LargeDevice {
     ASSERT_THAT(scheduler_->MakePlan(&plan_), IsOk());
     scheduler_->OnPlanDeparted();
   }
+  HindsightTracker& hindsight() { return *scheduler_->hindsight(); }
   double bytes_per_handle() const {
     return static_cast<double>(AllocatedBytes() - before_) / kHandles;
   }
@@ -185,6 +187,48 @@ TEST(DeviceSchedulerTest, ABlockCostsAtMost64Bytes) {
     for (int i = 0; i < 8; ++i) device.Run(device.NextStep());
     EXPECT_LE(device.bytes_per_handle(), 64);
   }
+}
+
+// What 16 steps leave behind with a window of so many, per handle, and what
+// they allocate once warm.
+struct Cost {
+  double bytes_per_handle = 0;
+  int64_t allocations = 0;
+  uint64_t window_reads = 0;
+  size_t window_bytes = 0;
+};
+Cost CostWithWindow(uint32_t steps) {
+  LargeDevice device("lfu", Mode::kAct, steps);
+  for (int i = 0; i < 32; ++i) device.Run(device.NextStep());
+  Cost cost;
+  for (int i = 0; i < 16; ++i) {
+    const v1::Step step = device.NextStep();
+    const int64_t before = AllocationCount();
+    device.Run(step);
+    cost.allocations += AllocationCount() - before;
+  }
+  cost.bytes_per_handle = device.bytes_per_handle();
+  cost.window_bytes = device.hindsight().bytes();
+  if (!device.hindsight().due()) return cost;
+  for (const auto& step : device.hindsight().Take({}).steps) {
+    cost.window_reads += step->reads();
+  }
+  return cost;
+}
+
+// The steps that are kept for the hindsight bound: by reads, not by blocks.
+TEST(DeviceSchedulerTest, AReadOfTheWindowCostsAtMost4Bytes) {
+  const Cost with = CostWithWindow(8);
+  const Cost without = CostWithWindow(0);
+  EXPECT_GT(with.window_reads, 100'000u);
+  EXPECT_LE(with.window_bytes, 4 * with.window_reads);
+  EXPECT_EQ(without.window_bytes, 0u);
+  // And nothing besides, but for the lists of the window.
+  EXPECT_NEAR((with.bytes_per_handle - without.bytes_per_handle) *
+                  LargeDevice::kHandles,
+              static_cast<double>(with.window_bytes), 16'384);
+  // A record may have to grow for the largest step so far.
+  EXPECT_LE(with.allocations - without.allocations, 4);
 }
 
 TEST(DeviceSchedulerTest, ObserveModeCostsAtMostTwiceThat) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <string>
 #include <vector>
@@ -46,6 +47,12 @@ TEST(ServiceOptionsTest, EachBadFieldIsNamed) {
        [](auto* o) { o->heartbeat_timeout = absl::Milliseconds(9); }},
       {"heartbeat_timeout",
        [](auto* o) { o->heartbeat_timeout = absl::InfiniteDuration(); }},
+      {"hindsight_window_steps",
+       [](auto* o) { o->hindsight_window_steps = 1025; }},
+      {"hindsight_cpu_share", [](auto* o) { o->hindsight_cpu_share = 0; }},
+      {"hindsight_cpu_share", [](auto* o) { o->hindsight_cpu_share = 1.1; }},
+      {"hindsight_cpu_share",
+       [](auto* o) { o->hindsight_cpu_share = std::nan(""); }},
       {"drain_deadline",
        [](auto* o) { o->drain_deadline = -absl::Seconds(1); }},
       {"sample_every", [](auto* o) { o->sample_every = 0; }},

@@ -28,6 +28,9 @@ class FakeMetricsSink final : public MetricsSink {
     BytesPerSecond peak;
     std::vector<StepAccount> steps;
     std::vector<StepAccount> observed;
+    std::vector<RollingBound> bounds;
+    Seconds hindsight_cpu;
+    std::optional<Seconds> hindsight_age;
     uint64_t decode_steps = 0;
     uint64_t measured = 0;
     uint64_t plans = 0;
@@ -133,6 +136,16 @@ class FakeMetricsSink final : public MetricsSink {
     void OnObserved(const StepAccount& with_plans) override {
       std::lock_guard lock(sink_->mu_);
       device_->observed.push_back(with_plans);
+    }
+    void OnHindsight(const std::optional<RollingBound>& bound,
+                     Seconds cpu) override {
+      std::lock_guard lock(sink_->mu_);
+      if (bound) device_->bounds.push_back(*bound);
+      device_->hindsight_cpu += cpu;
+    }
+    void OnHindsightAge(Seconds age) override {
+      std::lock_guard lock(sink_->mu_);
+      device_->hindsight_age = age;
     }
     void OnResync(ResyncCause cause) override {
       std::lock_guard lock(sink_->mu_);

@@ -34,6 +34,10 @@ ScheduleSearch::ScheduleSearch(const AccessWindow& window,
   dram_ = 1 / dram;
   both_ = 1 / (hbm + machine.link_read.value());
   both_dram_ = 1 / (hbm + dram);
+  for (uint32_t i = 0; i < window.blocks(); ++i) {
+    const int64_t bytes = window.block_bytes(i).count();
+    if (bytes <= window.capacity().count()) room_ = std::max(room_, bytes);
+  }
   block_time_ = static_cast<double>(window.largest_block().count()) *
                 std::max(link_read_, dram_);
   Restart(std::move(start));
@@ -65,7 +69,7 @@ void ScheduleSearch::Restart(ClairvoyantSchedule start) {
   }
   // Phases without room for the largest block although nothing was added.
   for (uint32_t p = 0; p < phases; ++p) {
-    if (window_.capacity() - Bytes(resident_[p]) < window_.largest_block()) {
+    if (resident_[p] > window_.capacity().count() - room_) {
       full_[p / 64] |= uint64_t{1} << (p % 64);
     }
   }
@@ -164,7 +168,7 @@ void ScheduleSearch::Count(uint32_t block, double sign) {
 
 void ScheduleSearch::Occupy(const Stay& stay, int64_t bytes) {
   if (!stay.resident()) return;
-  const int64_t most = (window_.capacity() - window_.largest_block()).count();
+  const int64_t most = window_.capacity().count() - room_;
   for (uint32_t p = stay.from; p <= stay.until; ++p) {
     resident_[p] += bytes;
     const uint64_t bit = uint64_t{1} << (p % 64);
@@ -279,6 +283,8 @@ void ScheduleSearch::Arrive(uint32_t block, size_t j) {
       TryFetch(j, now.from - 1, before, step.out_from_in, &best);
     }
   }
+  // One that is larger than HBM waits outside.
+  if (bytes_ > static_cast<double>(room_)) best = kNever;
   step.in = step.evicted = best;
   step.out = step.promoted = before;
 }

@@ -119,6 +119,9 @@ class ScheduleSearch {
   // The machine, seconds per byte.
   bool exclusive_, routing_;
   double hbm_, link_read_, link_write_, dram_, both_, both_dram_;
+  // Bytes of the largest block that fits into HBM: the room to leave a phase
+  // open.
+  int64_t room_ = 0;
   // Seconds of a block read from DRAM.
   double block_time_;
 

@@ -1,5 +1,5 @@
-// The window that docs/bounds.md computes by hand, computed by the code; and its
-// numbers looked for on the page.
+// The window that docs/bounds.md computes by hand, computed by the code; and
+// its numbers looked for on the page.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
