@@ -82,7 +82,10 @@ class AscentRounds {
                const Timer& timer)
       : most_(options.max_iterations),
         timer_(timer),
-        ascent_(window, options.start) {}
+        ascent_(window, options.start) {
+    // From prices that were good already.
+    if (!options.start.empty()) ascent_.Restart(kLaterSteps);
+  }
 
   bool more() const { return iterations_ < most_; }
   bool in_first_round() const { return round_ == 0; }

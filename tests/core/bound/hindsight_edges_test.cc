@@ -1,7 +1,5 @@
 // The whole bound on windows that no trace makes, and what its options promise.
 // tests/replay/hindsight_twin_test.cc compares it with exact optima.
-#include "server/core/bound/hindsight.h"
-
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -10,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/core/bound/hindsight.h"
 #include "tests/testing/random_window.h"
 #include "tests/testing/small_device.h"
 #include "tests/testing/status_matchers.h"
