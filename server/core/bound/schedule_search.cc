@@ -11,8 +11,9 @@ namespace kvplace {
 namespace {
 
 // A fetch near the use, where rent is least: in phases.
-constexpr uint64_t kLow = 0xffffffff;
 constexpr uint32_t kNear = 60;
+// The lower half of a random number.
+constexpr uint64_t kLow = 0xffffffff;
 
 }  // namespace
 
