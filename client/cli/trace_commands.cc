@@ -1,7 +1,6 @@
 #include "client/cli/trace_commands.h"
 
 #include <cstdint>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -12,53 +11,19 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/cli/command.h"
-#include "client/cli/progress_meter.h"
 #include "client/cli/sizes.h"
+#include "client/cli/synth_command.h"
+#include "client/cli/trace_output.h"
 #include "client/cli/trace_report.h"
-#include "kvplace/version.h"
 #include "server/trace/import_attention_mass.h"
 #include "server/trace/import_authors_csv.h"
 #include "server/trace/jsonl.h"
 #include "server/trace/kvtrace_reader.h"
 #include "server/trace/kvtrace_writer.h"
-#include "server/trace/synthetic_trace.h"
 #include "server/trace/trace_info.h"
 
 namespace kvplace {
 namespace {
-
-std::string WriterName() { return absl::StrCat("kvplacectl ", kVersion); }
-
-// The new file that import and synth write.
-struct Output {
-  std::string path;
-  int level = 9;
-
-  void AddTo(CLI::App* command) {
-    command->add_option("--out", path, "File to write, *.kvtrace")->required();
-    command->add_option("--level", level, "zstd level")
-        ->check(CLI::Range(1, 19))
-        ->capture_default_str();
-  }
-
-  // Creates the file, lets `write` fill it, puts it in place.
-  absl::Status Write(const std::string& label,
-                     const std::function<absl::StatusOr<ImportSummary>(
-                         KvtraceWriter*, const ImportProgress&)>& write) const {
-    KvtraceWriter::Options options;
-    options.level = level;
-    options.mode = OutputFile::Mode::kReplaceOnClose;
-    absl::StatusOr<std::unique_ptr<KvtraceWriter>> writer =
-        KvtraceWriter::Create(path, options);
-    if (!writer.ok()) return writer.status();
-    ProgressMeter meter(label);
-    absl::StatusOr<ImportSummary> summary = write(
-        writer->get(),
-        [&meter](uint64_t done, uint64_t total) { meter.Update(done, total); });
-    if (!summary.ok()) return summary.status();
-    return (*writer)->Close();
-  }
-};
 
 absl::StatusOr<uint32_t> ParseSelect(const std::string& text) {
   absl::string_view count = text;
@@ -76,7 +41,7 @@ absl::StatusOr<uint32_t> ParseSelect(const std::string& text) {
 struct ImportFlags {
   std::string from;
   std::string file;
-  Output output;
+  TraceOutput output;
   uint32_t top = 64;
   uint32_t near_misses = 32;
   bool no_masses = false;
@@ -105,7 +70,7 @@ absl::Status RunImport(const ImportFlags& flags) {
       options.kv_bytes_per_token = kv_bytes(4096);
       options.first_step = flags.steps.first;
       options.end_step = flags.steps.end;
-      options.writer = WriterName();
+      options.writer = TraceWriterName();
       options.progress = progress;
       return ImportAttentionMass(flags.file, options, writer);
     }
@@ -113,23 +78,13 @@ absl::Status RunImport(const ImportFlags& flags) {
       AuthorsCsvOptions options;
       options.page_tokens = flags.page_tokens;
       options.kv_bytes_per_token = kv_bytes(16384);
-      options.writer = WriterName();
+      options.writer = TraceWriterName();
       options.progress = progress;
       return ImportAuthorsCsv(flags.file, options, writer);
     }
     return ImportJsonl(flags.file, progress, writer);
   };
   return flags.output.Write("import", write);
-}
-
-absl::StatusOr<std::optional<Bytes>> ParsePositiveSize(
-    const std::string& text) {
-  absl::StatusOr<Bytes> size = ParseSize(text);
-  if (!size.ok()) return size.status();
-  if (*size == Bytes(0)) {
-    return absl::InvalidArgumentError("expected more than 0 bytes");
-  }
-  return std::optional<Bytes>(*size);
 }
 
 // A flag that belongs to other --from is not silently passed over.
@@ -254,90 +209,6 @@ void RegisterExport(CLI::App* trace) {
   SetRun(command, [flags] { return RunExport(*flags); });
 }
 
-// CLI11 takes -1 for a large unsigned number.
-absl::StatusOr<uint64_t> ParseSeed(const std::string& text) {
-  uint64_t seed;
-  if (absl::SimpleAtoi(text, &seed)) return seed;
-  return absl::InvalidArgumentError("expected a whole number 0..2^64-1");
-}
-
-struct SynthFlags {
-  SyntheticOptions options;
-  std::string locality = "mixed";
-  std::optional<Bytes> kv_bytes_per_token;
-  Output output;
-};
-
-absl::Status RunSynth(const SynthFlags& flags) {
-  SyntheticOptions options = flags.options;
-  options.locality = flags.locality == "sticky"     ? Locality::kSticky
-                     : flags.locality == "volatile" ? Locality::kVolatile
-                                                    : Locality::kMixed;
-  if (flags.kv_bytes_per_token.has_value()) {
-    options.kv_bytes_per_token =
-        static_cast<uint64_t>(flags.kv_bytes_per_token->count());
-  }
-  options.writer = WriterName();
-  if (!(options.select_share > 0 && options.select_share <= 1)) {
-    return UsageError("--select-share: expected more than 0 and at most 1");
-  }
-  return flags.output.Write(
-      "synth", [&](KvtraceWriter* writer, const ImportProgress& progress) {
-        options.progress = progress;
-        return WriteSyntheticTrace(options, writer);
-      });
-}
-
-void RegisterSynth(CLI::App* trace) {
-  CLI::App* command =
-      trace->add_subcommand("synth", "Generate a trace of sparse attention");
-  command->footer(
-      "Example:\n"
-      "  kvplacectl trace synth --layers 32 --sequences 4 --context 32768"
-      " --steps 256 --select-share 0.125 --locality mixed --seed 7"
-      " --out synth.kvtrace\n");
-  auto flags = std::make_shared<SynthFlags>();
-  SyntheticOptions& options = flags->options;
-  const auto add = [command](const char* flag, auto& value, uint64_t min,
-                             uint64_t max, const char* description) {
-    command->add_option(flag, value, description)
-        ->check(CLI::Range(min, max))
-        ->capture_default_str();
-  };
-  constexpr uint64_t kMax32 = UINT32_MAX;
-  constexpr uint64_t kMaxTokens = uint64_t{1} << 40;
-  add("--layers", options.layers, 1, 4096, "Layers, one group each");
-  add("--sequences", options.sequences, 1, kMax32, "Sequences");
-  add("--context", options.context_tokens, 0, kMaxTokens,
-      "Tokens of each sequence before step 0");
-  add("--steps", options.steps, 1, kMaxTokens, "Decode steps");
-  command
-      ->add_option("--select-share", options.select_share,
-                   "Share of the pages read per step and layer")
-      ->capture_default_str();
-  command
-      ->add_option("--locality", flags->locality,
-                   "How much a step's reads repeat those before")
-      ->check(CLI::IsMember({"sticky", "mixed", "volatile"}))
-      ->capture_default_str();
-  AddParsedOption(command, "--seed", ParseSeed, &options.seed, "Seed [1]");
-  add("--page-tokens", options.page_tokens, 1, uint64_t{1} << 30,
-      "Tokens of a page");
-  AddParsedOption(command, "--kv-bytes-per-token", ParsePositiveSize,
-                  &flags->kv_bytes_per_token,
-                  "KV bytes of a token in one layer [4096]");
-  add("--near-misses", options.near_misses, 0, kMax32,
-      "Best unread pages per sequence to keep the masses of");
-  add("--shift-every", options.shift_every, 0, kMaxTokens,
-      "Change the topic every so many steps; 0: never");
-  add("--cluster-pages", options.cluster_pages, 1, 1024,
-      "Pages that are wanted together");
-  add("--slashes", options.slashes, 0, 64,
-      "Fixed distances from the end that are always read, per layer");
-  flags->output.AddTo(command);
-  SetRun(command, [flags] { return RunSynth(*flags); });
-}
-
 void RegisterInfo(CLI::App* trace) {
   CLI::App* command = trace->add_subcommand("info", "Tell what a trace holds");
   command->footer(
@@ -370,7 +241,7 @@ void RegisterTraceCommands(CLI::App& app) {
       "  kvplacectl trace info bible.kvtrace\n");
   RegisterImport(trace);
   RegisterExport(trace);
-  RegisterSynth(trace);
+  RegisterSynthCommand(trace);
   RegisterInfo(trace);
 }
 

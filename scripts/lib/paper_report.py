@@ -8,9 +8,9 @@ and `read`, what was read in a step, are percent of the most KV alive.
 import csv
 import dataclasses
 import math
-import re
 import statistics
-import textwrap
+
+import markdown_page as markdown
 
 BASELINES = ("static", "reactive-layer", "reactive-page")
 BOUNDS = ("certified", "feasible", "roofline")
@@ -61,27 +61,6 @@ def read_rows(path, names):
             for data, share, hbm, read, *seconds in table[1:]]
 
 
-def replace_block(text, name, lines):
-    """The page with what stands between the markers of `name` replaced."""
-    pattern = re.compile(rf"(<!-- measured: {name} -->\n).*?(<!-- /measured -->)", re.DOTALL)
-    new, count = pattern.subn(lambda m: m.group(1) + "\n".join(lines) + "\n" + m.group(2), text)
-    if count != 1:
-        raise ValueError(f"docs/paper.md has {count} blocks \"measured: {name}\", expected 1")
-    return new
-
-
-def wrapped(paragraphs):
-    """Lines of the page's width; a paragraph that begins with "* " is an item of a list."""
-    return [line for text in paragraphs
-            for line in textwrap.wrap(text, 120, subsequent_indent="  " if text.startswith("* ") else "",
-                                      break_long_words=False, break_on_hyphens=False)]
-
-
-def _table(heading, rows):
-    return ["| " + " | ".join(heading) + " |", "|" + "---|" * len(heading),
-            *("| " + " | ".join(row) + " |" for row in rows)]
-
-
 def times_table(rows, policies, first):
     """One line a row; `first`: names of the leading columns and what they hold."""
     names, cells = first
@@ -91,7 +70,7 @@ def times_table(rows, policies, first):
         numbers = [f"{1e3 * row.seconds['roofline']:.3f}", f"{1e3 * row.seconds['certified']:.3f}",
                    f"{row.over('feasible'):.3f}", *(f"{row.over(policy):.2f}" for policy in policies)]
         lines.append([*cells(row), *numbers])
-    return _table(heading, lines)
+    return markdown.table(heading, lines)
 
 
 def factors_table(groups, ours):
@@ -109,7 +88,7 @@ def factors_table(groups, ours):
                           *(f"{best.over(a, b):.2f}" for a, b in (
                               (baseline, "annealed-oracle"), (baseline, "lru"), (baseline, ours),
                               ("lru", "annealed-oracle"), ("annealed-oracle", "certified")))])
-    return _table(heading, lines)
+    return markdown.table(heading, lines)
 
 
 def gaps_table(groups, ours):
@@ -123,7 +102,7 @@ def gaps_table(groups, ours):
             worst = max(rows, key=lambda row: row.over(a, b))
             lines.append([name, f"{a} / {b}", f"{min(ratios):.3f}", f"{statistics.median(ratios):.3f}",
                           f"{max(ratios):.3f}", worst.where])
-    return _table(["runs", "ratio", "least", "median", "most", "most where"], lines)
+    return markdown.table(["runs", "ratio", "least", "median", "most", "most where"], lines)
 
 
 def _largest(rows):

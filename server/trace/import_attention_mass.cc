@@ -196,7 +196,7 @@ absl::StatusOr<ImportSummary> MassImport::Run(MassFile* file) {
 
 absl::Status MassImport::WriteStep(int64_t step, const uint8_t* masses) {
   const int64_t exist = (header_.n_prefill + step) / header_.page_tokens + 1;
-  if (exist > builder_.pages(0)) builder_.AddPage(0);
+  if (exist > builder_.pages(0)) builder_.AddPages(0, 1);
   builder_.AddTokens(0, 1);
   for (int64_t layer = 0; layer < header_.layers; ++layer) {
     AddLayer(static_cast<uint32_t>(layer),

@@ -253,7 +253,7 @@ absl::StatusOr<ImportSummary> CsvImport::Run(CsvReader* reader) {
 void CsvImport::BeginStep() {
   const uint64_t pages =
       (dimensions_.n_prefill + step_) / options_.page_tokens + 1;
-  if (pages > builder_.pages(0)) builder_.AddPage(0);
+  if (pages > builder_.pages(0)) builder_.AddPages(0, 1);
   builder_.AddTokens(0, 1);
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 #include <utility>
 #include <vector>
 
@@ -15,134 +14,62 @@ namespace {
 // A score of one standard deviation more is a mass 4 times as large, about what
 // the middle layers of a small language model show.
 constexpr double kMassUnitsPerScore = 32;
-// Above what the best of thousands of pages reach.
-constexpr double kWantedScore = 4;
-// Slash patterns reach back so many pages at most.
-constexpr uint64_t kMaxSlashDistance = 256;
 
-// One step of splitmix64: turns near seeds into unrelated ones.
-uint64_t Mix(uint64_t x) {
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
+uint32_t PagesOf(const SyntheticOptions& options, uint64_t tokens) {
+  return static_cast<uint32_t>((tokens + options.page_tokens - 1) /
+                               options.page_tokens);
 }
 
-// Nearly normal numbers, mean 0, variance 1, within +-4.9.
-class NormalSource {
- public:
-  explicit NormalSource(uint64_t seed) : bits_(seed) {}
+// Tokens of a scheduled request when it has ended, or the trace has.
+uint64_t FinalTokens(const ScheduledRequest& request, uint64_t steps) {
+  const uint64_t last_step = std::min(request.last_step, steps - 1);
+  return request.prompt_tokens + (last_step - request.first_step);
+}
 
-  double Next() {
-    int64_t sum = 0;
-    for (int word = 0; word < 2; ++word) {
-      const uint64_t bits = bits_();
-      for (int lane = 0; lane < 64; lane += 16) {
-        sum += static_cast<int64_t>((bits >> lane) & 0xffff);
-      }
-    }
-    return static_cast<double>(2 * sum - 8 * 65535) * scale_;
-  }
-  uint64_t Below(uint64_t n) { return bits_() % n; }
-
- private:
-  std::mt19937_64 bits_;
-  // Of twice the centred sum: variance 4 * 8 * (65536^2 - 1) / 12.
-  const double scale_ = 1 / std::sqrt(32.0 * 4294967295.0 / 12);
-};
-
-// The scores of one sequence's pages in one layer.
-class LayerScores {
- public:
-  LayerScores(const ScoreModel& model, const SyntheticOptions& options,
-              uint64_t seed)
-      : fixed_weight_(std::sqrt(model.fixed)),
-        drift_weight_(std::sqrt(model.drift)),
-        noise_weight_(std::sqrt(model.noise)),
-        rho_(model.rho),
-        renewal_(std::sqrt(1 - model.rho * model.rho)),
-        cluster_(options.cluster_pages),
-        normal_(seed) {
-    for (uint32_t i = 0; i < options.slashes; ++i) {
-      slashes_.push_back(2 + normal_.Below(kMaxSlashDistance));
-    }
-  }
-
-  void Grow(size_t pages) {
-    while (drift_.size() < pages) {
-      raw_.push_back(normal_.Next());
-      drift_.push_back(normal_.Next());
-      fixed_.push_back(Clustered(raw_.size() - 1));
-    }
-  }
-
-  void Shift() {
-    for (double& raw : raw_) raw = normal_.Next();
-    for (size_t i = 0; i < raw_.size(); ++i) fixed_[i] = Clustered(i);
-  }
-
-  // The next step's scores of all pages.
-  const std::vector<double>& Step() {
-    scores_.resize(drift_.size());
-    for (size_t i = 0; i < drift_.size(); ++i) {
-      drift_[i] = rho_ * drift_[i] + renewal_ * normal_.Next();
-      scores_[i] = fixed_weight_ * fixed_[i] + drift_weight_ * drift_[i] +
-                   noise_weight_ * normal_.Next();
-    }
-    for (const uint64_t distance : slashes_) {
-      if (distance < scores_.size()) {
-        scores_[scores_.size() - 1 - distance] = kWantedScore;
-      }
-    }
-    return scores_;
-  }
-
- private:
-  // Mean of the last draws up to page i, scaled to variance 1.
-  double Clustered(size_t i) const {
-    const size_t count = std::min<size_t>(i + 1, cluster_);
-    double sum = 0;
-    for (size_t j = 0; j < count; ++j) sum += raw_[i - j];
-    return sum / std::sqrt(static_cast<double>(count));
-  }
-
-  const double fixed_weight_;
-  const double drift_weight_;
-  const double noise_weight_;
-  const double rho_;
-  const double renewal_;
-  const uint32_t cluster_;
-  NormalSource normal_;
-  std::vector<uint64_t> slashes_;
-  std::vector<double> raw_;
-  std::vector<double> fixed_;
-  std::vector<double> drift_;
-  std::vector<double> scores_;
+// A sequence that is alive.
+struct LiveSequence {
+  uint32_t slot;
+  uint64_t tokens;
+  // Its last step.
+  uint64_t last_step;
+  // In the step of its prompt a request does not read.
+  bool reads;
+  // Mass of a page whose score is 0.
+  double mass_base;
+  std::vector<LayerScores> layers;
 };
 
 class Generator {
  public:
   Generator(const SyntheticOptions& options, const TraceShape& shape,
-            KvtraceWriter* writer);
+            std::vector<ScheduledRequest> schedule, KvtraceWriter* writer)
+      : options_(options),
+        steps_(shape.steps),
+        slots_(shape.sequences),
+        schedule_(std::move(schedule)),
+        builder_(shape, writer) {}
 
   absl::StatusOr<ImportSummary> Run();
 
  private:
-  uint32_t PagesOf(uint64_t tokens) const {
-    return static_cast<uint32_t>((tokens + options_.page_tokens - 1) /
-                                 options_.page_tokens);
-  }
-  LayerScores& ScoresOf(uint32_t sequence, uint32_t layer) {
-    return scores_[size_t{sequence} * options_.layers + layer];
-  }
+  // `name` seeds the scores.
+  LiveSequence MakeSequence(uint32_t name, uint32_t slot,
+                            uint64_t tokens) const;
+  absl::Status Begin();
+  void Decode(LiveSequence* sequence, uint64_t step);
+  void Admit(const ScheduledRequest& request);
+  void GrowScores(uint64_t step);
   void AddLayer(uint32_t layer);
-  void Select(uint32_t sequence, uint32_t layer);
+  void Select(LiveSequence* sequence, uint32_t layer);
 
   const SyntheticOptions& options_;
+  const uint64_t steps_;
+  const uint32_t slots_;
+  const std::vector<ScheduledRequest> schedule_;
+  size_t admitted_ = 0;
   TraceBuilder builder_;
-  std::vector<LayerScores> scores_;
-  // Mass of a page whose score is 0.
-  double mass_base_ = 0;
+  // By slot, so that handles rise.
+  std::vector<LiveSequence> live_;
   // Of the layer at hand.
   std::vector<BlockId> reads_;
   std::vector<BlockId> near_misses_;
@@ -151,49 +78,94 @@ class Generator {
   std::vector<uint32_t> order_;
 };
 
-Generator::Generator(const SyntheticOptions& options, const TraceShape& shape,
-                     KvtraceWriter* writer)
-    : options_(options), builder_(shape, writer) {
-  scores_.reserve(size_t{options.sequences} * options.layers);
-  for (uint32_t q = 0; q < options.sequences; ++q) {
-    for (uint32_t layer = 0; layer < options.layers; ++layer) {
-      const uint64_t stream = uint64_t{q} << 32 | layer;
-      scores_.emplace_back(
-          ScoreModelOf(options.locality, layer, options.layers), options,
-          Mix(options.seed ^ Mix(stream)));
-    }
+LiveSequence Generator::MakeSequence(uint32_t name, uint32_t slot,
+                                     uint64_t tokens) const {
+  LiveSequence sequence{.slot = slot,
+                        .tokens = tokens,
+                        .last_step = UINT64_MAX,
+                        .reads = true,
+                        .mass_base = 0,
+                        .layers = {}};
+  sequence.layers.reserve(options_.layers);
+  for (uint32_t layer = 0; layer < options_.layers; ++layer) {
+    const uint64_t stream = uint64_t{name} << 32 | layer;
+    sequence.layers.emplace_back(
+        ScoreModelOf(options_.locality, layer, options_.layers),
+        options_.scores, MixSeed(options_.seed ^ MixSeed(stream)));
   }
   // Shares 2^(2*score) of n normal scores add up to n * exp((2*ln 2)^2 / 2), so
   // that a score of 0 is the share 2^-(log2 n + 1.39). A whole number, lest
   // log2's last bit matters.
   const double pages =
-      std::max(1.0, static_cast<double>(PagesOf(options.context_tokens)));
-  mass_base_ = std::round(16 * (16 - std::log2(pages) - 1.386));
+      std::max(1.0, static_cast<double>(PagesOf(options_, tokens)));
+  sequence.mass_base = std::round(16 * (16 - std::log2(pages) - 1.386));
+  return sequence;
+}
+
+absl::Status Generator::Begin() {
+  if (!options_.requests.empty()) {
+    return builder_.Begin(std::vector<uint32_t>(slots_, 0));
+  }
+  for (uint32_t q = 0; q < options_.sequences; ++q) {
+    live_.push_back(MakeSequence(q, q, options_.context_tokens));
+  }
+  return builder_.Begin(std::vector<uint32_t>(
+      slots_, PagesOf(options_, options_.context_tokens)));
 }
 
 absl::StatusOr<ImportSummary> Generator::Run() {
-  const std::vector<uint32_t> initial(options_.sequences,
-                                      PagesOf(options_.context_tokens));
-  if (absl::Status put = builder_.Begin(initial); !put.ok()) return put;
-  for (uint64_t step = 0; step < options_.steps; ++step) {
-    const uint32_t pages = PagesOf(options_.context_tokens + step + 1);
-    for (uint32_t q = 0; q < options_.sequences; ++q) {
-      if (pages > builder_.pages(q)) builder_.AddPage(q);
-      builder_.AddTokens(q, 1);
+  if (absl::Status put = Begin(); !put.ok()) return put;
+  for (uint64_t step = 0; step < steps_; ++step) {
+    for (LiveSequence& sequence : live_) Decode(&sequence, step);
+    while (admitted_ < schedule_.size() &&
+           schedule_[admitted_].first_step == step) {
+      Admit(schedule_[admitted_++]);
     }
-    const bool shift = options_.shift_every > 0 && step > 0 &&
-                       step % options_.shift_every == 0;
-    for (LayerScores& scores : scores_) {
+    GrowScores(step);
+    for (uint32_t layer = 0; layer < options_.layers; ++layer) AddLayer(layer);
+    if (absl::Status put = builder_.EndStep(); !put.ok()) return put;
+    std::erase_if(live_, [step](const LiveSequence& sequence) {
+      return sequence.last_step == step;
+    });
+    if (options_.progress) options_.progress(step + 1, steps_);
+  }
+  return ImportSummary{.steps = steps_,
+                       .groups = options_.layers,
+                       .reads = builder_.reads_written()};
+}
+
+void Generator::Decode(LiveSequence* sequence, uint64_t step) {
+  const uint32_t pages = PagesOf(options_, ++sequence->tokens);
+  builder_.AddPages(sequence->slot, pages - builder_.pages(sequence->slot));
+  builder_.AddTokens(sequence->slot, 1, sequence->last_step == step);
+  sequence->reads = true;
+}
+
+void Generator::Admit(const ScheduledRequest& request) {
+  LiveSequence sequence =
+      MakeSequence(request.request, request.slot, request.prompt_tokens);
+  sequence.last_step = request.last_step;
+  sequence.reads = false;
+  builder_.BeginSequence(request.slot, request.request);
+  builder_.AddPages(request.slot, PagesOf(options_, request.prompt_tokens));
+  builder_.AddTokens(request.slot,
+                     static_cast<uint32_t>(request.prompt_tokens));
+  const auto behind = std::find_if(
+      live_.begin(), live_.end(),
+      [&](const LiveSequence& s) { return s.slot > request.slot; });
+  live_.insert(behind, std::move(sequence));
+}
+
+void Generator::GrowScores(uint64_t step) {
+  const bool shift =
+      options_.shift_every > 0 && step > 0 && step % options_.shift_every == 0;
+  for (LiveSequence& sequence : live_) {
+    const uint32_t pages = PagesOf(options_, sequence.tokens);
+    for (LayerScores& scores : sequence.layers) {
       scores.Grow(pages);
       if (shift) scores.Shift();
     }
-    for (uint32_t layer = 0; layer < options_.layers; ++layer) AddLayer(layer);
-    if (absl::Status put = builder_.EndStep(); !put.ok()) return put;
-    if (options_.progress) options_.progress(step + 1, options_.steps);
   }
-  return ImportSummary{.steps = options_.steps,
-                       .groups = options_.layers,
-                       .reads = builder_.reads_written()};
 }
 
 void Generator::AddLayer(uint32_t layer) {
@@ -201,14 +173,17 @@ void Generator::AddLayer(uint32_t layer) {
   near_misses_.clear();
   read_masses_.clear();
   near_masses_.clear();
-  for (uint32_t q = 0; q < options_.sequences; ++q) Select(q, layer);
+  for (LiveSequence& sequence : live_) {
+    if (sequence.reads) Select(&sequence, layer);
+  }
+  if (reads_.empty()) return;
   read_masses_.insert(read_masses_.end(), near_masses_.begin(),
                       near_masses_.end());
   builder_.AddReads(layer, reads_, near_misses_, read_masses_);
 }
 
-void Generator::Select(uint32_t sequence, uint32_t layer) {
-  const std::vector<double>& scores = ScoresOf(sequence, layer).Step();
+void Generator::Select(LiveSequence* sequence, uint32_t layer) {
+  const std::vector<double>& scores = sequence->layers[layer].Step();
   const uint32_t pages = static_cast<uint32_t>(scores.size());
   const auto share =
       static_cast<uint32_t>(std::round(options_.select_share * pages));
@@ -235,10 +210,11 @@ void Generator::Select(uint32_t sequence, uint32_t layer) {
   std::sort(begin + top, begin + ranked);
   for (uint32_t i = 0; i < ranked; ++i) {
     const uint32_t page = order_[i];
-    const double mass = std::round(
-        mass_base_ + kMassUnitsPerScore * std::min(score(page), kWantedScore));
+    const double mass =
+        std::round(sequence->mass_base +
+                   kMassUnitsPerScore * std::min(score(page), kWantedScore));
     (i < top ? reads_ : near_misses_)
-        .push_back(builder_.HandleOf(sequence, layer, page));
+        .push_back(builder_.HandleOf(sequence->slot, layer, page));
     (i < top ? read_masses_ : near_masses_)
         .push_back(static_cast<uint8_t>(std::clamp(mass, 0.0, 255.0)));
   }
@@ -260,55 +236,71 @@ absl::Status CheckOptions(const SyntheticOptions& options) {
     return bad("select share is ", options.select_share,
                "; expected more than 0 and at most 1");
   }
-  if (options.cluster_pages < 1 || options.cluster_pages > 1024) {
-    return bad("cluster pages is ", options.cluster_pages,
+  if (options.scores.cluster_pages < 1 || options.scores.cluster_pages > 1024) {
+    return bad("cluster pages is ", options.scores.cluster_pages,
                "; expected 1..1024");
   }
   return absl::OkStatus();
 }
 
-}  // namespace
-
-ScoreModel ScoreModelOf(Locality locality, uint32_t layer, uint32_t layers) {
-  constexpr ScoreModel kGlm{
-      .fixed = .56, .drift = .40, .noise = .05, .rho = .90};
-  switch (locality) {
-    case Locality::kSticky:
-      return {.fixed = .56, .drift = .40, .noise = .01, .rho = .98};
-    case Locality::kVolatile:
-      return {.fixed = 0, .drift = .75, .noise = .25, .rho = .95};
-    case Locality::kMixed:
-      break;
+// Pages of a sequence, sequences at once, steps. INVALID_ARGUMENT also when all
+// sequences together are more than a program that loads the trace can number.
+absl::Status SetSize(const SyntheticOptions& options,
+                     const std::vector<ScheduledRequest>& schedule,
+                     TraceShape* shape) {
+  const auto pages_of = [&](uint64_t tokens) {
+    // Both are refused: a page of no tokens, and more than 32 bits.
+    if (options.page_tokens == 0) return uint32_t{1};
+    return static_cast<uint32_t>(std::min<uint64_t>(
+        (tokens + options.page_tokens - 1) / options.page_tokens, UINT32_MAX));
+  };
+  shape->steps = options.steps;
+  if (schedule.empty()) {
+    shape->sequences = options.sequences;
+    shape->pages_max = pages_of(options.context_tokens + options.steps);
+    return Validate(*shape);
   }
-  // Layers 0-1 and 2-16 of the published model's 46.
-  const uint64_t scaled = uint64_t{layer} * 46;
-  if (scaled < uint64_t{layers} * 2) {
-    return {.fixed = .05, .drift = .15, .noise = .80, .rho = .50};
+  uint32_t slots = 0;
+  uint64_t tokens = 0;
+  uint64_t end = 0;
+  for (const ScheduledRequest& request : schedule) {
+    slots = std::max(slots, request.slot + 1);
+    tokens = std::max(tokens, FinalTokens(request, options.steps));
+    end = std::max(end, request.last_step + 1);
   }
-  if (scaled < uint64_t{layers} * 17) return kGlm;
-  return {.fixed = .35, .drift = .40, .noise = .25, .rho = .95};
+  shape->steps = std::min(end, options.steps);
+  shape->pages_max = pages_of(tokens);
+  shape->sequences = static_cast<uint32_t>(schedule.size());
+  if (absl::Status valid = Validate(*shape); !valid.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "requests: ", valid.message(),
+        "; fewer steps or requests, or scaled down further, are less"));
+  }
+  shape->sequences = slots;
+  return absl::OkStatus();
 }
+
+}  // namespace
 
 absl::StatusOr<ImportSummary> WriteSyntheticTrace(
     const SyntheticOptions& options, KvtraceWriter* writer) {
   if (absl::Status sound = CheckOptions(options); !sound.ok()) return sound;
+  absl::StatusOr<std::vector<ScheduledRequest>> schedule =
+      ScheduleRequests(options.requests, options.admission, options.steps);
+  if (!schedule.ok()) return schedule.status();
   TraceShape shape;
-  shape.sequences = options.sequences;
   shape.groups = options.layers;
   shape.page_tokens = options.page_tokens;
   shape.kv_bytes_per_token = options.kv_bytes_per_token;
-  shape.steps = options.steps;
   shape.writer = options.writer;
   shape.source = absl::StrCat("synthetic, seed ", options.seed);
-  if (options.page_tokens > 0) {
-    const uint64_t pages =
-        (options.context_tokens + options.steps - 1) / options.page_tokens + 1;
-    // More than 32 bits are refused as well.
-    shape.pages_max =
-        static_cast<uint32_t>(std::min<uint64_t>(pages, UINT32_MAX));
+  if (!schedule->empty()) {
+    absl::StrAppend(&shape.source, ", ", schedule->size(), " requests");
   }
-  if (absl::Status valid = Validate(shape); !valid.ok()) return valid;
-  return Generator(options, shape, writer).Run();
+  if (absl::Status valid = SetSize(options, *schedule, &shape); !valid.ok()) {
+    return valid;
+  }
+  return Generator(options, shape, *std::move(schedule), writer).Run();
 }
 
 }  // namespace kvplace

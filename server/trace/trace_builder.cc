@@ -58,6 +58,8 @@ TraceBuilder::TraceBuilder(const TraceShape& shape, KvtraceWriter* writer)
 
 absl::Status TraceBuilder::Begin(std::span<const uint32_t> pages) {
   pages_.assign(pages.begin(), pages.end());
+  names_.resize(pages.size());
+  std::iota(names_.begin(), names_.end(), uint64_t{0});
   pages_total_ = std::accumulate(pages.begin(), pages.end(), uint64_t{0});
 
   v1::TraceHeader* header = record_.mutable_header();
@@ -105,24 +107,31 @@ absl::Status TraceBuilder::WriteInventory() {
   return absl::OkStatus();
 }
 
-void TraceBuilder::AddPage(uint32_t sequence) {
-  const uint32_t page = pages_[sequence]++;
-  ++pages_total_;
-  for (uint32_t g = 0; g < shape_.groups; ++g) {
+void TraceBuilder::BeginSequence(uint32_t sequence, uint64_t name) {
+  names_[sequence] = name;
+}
+
+void TraceBuilder::AddPages(uint32_t sequence, uint32_t pages) {
+  const uint32_t first = pages_[sequence];
+  pages_[sequence] += pages;
+  pages_total_ += pages;
+  for (uint32_t g = 0; g < shape_.groups && pages > 0; ++g) {
     v1::BlockRange* range = step_->add_allocated();
-    range->set_sequence(sequence);
+    range->set_sequence(names_[sequence]);
     range->set_group(g);
-    range->set_first_page(page);
-    range->set_first_handle(HandleOf(sequence, g, page).value());
-    range->set_count(1);
+    range->set_first_page(first);
+    range->set_first_handle(HandleOf(sequence, g, first).value());
+    range->set_count(pages);
     range->set_tier(v1::TIER_DRAM);
   }
 }
 
-void TraceBuilder::AddTokens(uint32_t sequence, uint32_t tokens) {
+void TraceBuilder::AddTokens(uint32_t sequence, uint32_t tokens, bool ended) {
   v1::SequenceProgress* progress = step_->add_sequences();
-  progress->set_sequence(sequence);
+  progress->set_sequence(names_[sequence]);
   progress->set_new_tokens(tokens);
+  progress->set_ended(ended);
+  if (ended) ended_.push_back(sequence);
 }
 
 void TraceBuilder::AddReads(uint32_t group, std::span<const BlockId> reads,
@@ -134,7 +143,7 @@ void TraceBuilder::AddReads(uint32_t group, std::span<const BlockId> reads,
   const size_t ascending = AscendingSize(reads);
   if (reads.size() == pages_total_) {
     for (uint32_t q = 0; q < shape_.sequences; ++q) {
-      entry->mutable_all()->add_sequences(q);
+      if (pages_[q] > 0) entry->mutable_all()->add_sequences(names_[q]);
     }
   } else if (!reads.empty() &&
              (reads.back().value() - reads.front().value()) / 8 + 1 +
@@ -155,6 +164,11 @@ absl::Status TraceBuilder::EndStep() {
   step_->set_step(next_step_++);
   absl::Status put = writer_->Write(record_);
   step_->Clear();
+  for (const uint32_t sequence : ended_) {
+    pages_total_ -= pages_[sequence];
+    pages_[sequence] = 0;
+  }
+  ended_.clear();
   return put;
 }
 

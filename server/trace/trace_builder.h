@@ -3,9 +3,10 @@
 //
 // Blocks get the handles (sequence * groups + group) * pages_max + page, so
 // within a group rising handles are rising sequences and pages. Sequences are
-// named by their index. The trace says nothing about a machine: Hello.hbm and
-// Hello.dram stay absent, and whoever replays it brings a profile.
-// Thread-safety: one thread per object.
+// named by their index, until one ends and another begins in its place, with
+// its handles and a name of its own. The trace says nothing about a machine:
+// Hello.hbm and Hello.dram stay absent, and whoever replays it brings a
+// profile. Thread-safety: one thread per object.
 #ifndef KVPLACE_SERVER_TRACE_TRACE_BUILDER_H_
 #define KVPLACE_SERVER_TRACE_TRACE_BUILDER_H_
 
@@ -22,6 +23,7 @@
 namespace kvplace {
 
 struct TraceShape {
+  // At once.
   uint32_t sequences = 1;
   uint32_t groups = 1;
   // Most pages that any sequence has at the end.
@@ -51,11 +53,14 @@ class TraceBuilder {
   // sequences.
   absl::Status Begin(std::span<const uint32_t> pages);
 
-  // The step that is being built. AddPage: the sequence's next page begins, in
-  // every group. AddTokens: KV of so many tokens is written. REQUIRES page <
-  // pages_max.
-  void AddPage(uint32_t sequence);
-  void AddTokens(uint32_t sequence, uint32_t tokens);
+  // The step that is being built. BeginSequence: in the place of a sequence
+  // without pages one begins under a name that no other has. AddPages: the
+  // sequence's next pages begin, in every group. AddTokens: KV of so many
+  // tokens is written, once a step; if the sequence ends, all its blocks are
+  // freed with this step. REQUIRES pages <= pages_max.
+  void BeginSequence(uint32_t sequence, uint64_t name);
+  void AddPages(uint32_t sequence, uint32_t pages);
+  void AddTokens(uint32_t sequence, uint32_t tokens, bool ended = false);
   // What a group read and what it scored and did not read, each ascending.
   // `masses`: empty, or one byte per read and then per near miss. REQUIRES
   // rising groups within a step. The encoding is the smallest that fits.
@@ -77,8 +82,11 @@ class TraceBuilder {
 
   const TraceShape shape_;
   KvtraceWriter* const writer_;
-  // By sequence, in each group.
+  // By sequence; pages in each group.
   std::vector<uint32_t> pages_;
+  std::vector<uint64_t> names_;
+  // With the step being built.
+  std::vector<uint32_t> ended_;
   uint64_t pages_total_ = 0;
   uint64_t reads_written_ = 0;
   v1::TraceRecord record_;

@@ -140,6 +140,49 @@ TEST_F(TraceCommandsTest, SynthIsRepeatable) {
   EXPECT_NE(synth("a", "5"), synth("b", "6"));
 }
 
+TEST_F(TraceCommandsTest, SynthOfRequests) {
+  const Outcome synth =
+      Ctl({"trace", "synth", "--requests", TestData("requests.jsonl"),
+           "--first-requests", "3", "--max-active", "2", "--scale-tokens", "2",
+           "--time-per-step", "0.1s", "--layers", "2", "--out",
+           dir_.File("t.kvtrace")});
+  EXPECT_EQ(synth.exit_code, 0) << synth.err;
+  const Outcome info =
+      Ctl({"trace", "info", dir_.File("t.kvtrace"), "--format", "json"});
+  const nlohmann::json json = nlohmann::json::parse(info.out);
+  // Outputs 12, 4 and 1: steps 0-12, 0-4 and 5-6.
+  EXPECT_EQ(json["steps"], 13);
+  EXPECT_EQ(json["sequences"], 3);
+  // 140, 54 and 321 tokens.
+  EXPECT_EQ(json["blocks"], 2 * (9 + 4 + 21));
+}
+
+TEST_F(TraceCommandsTest, FlagsOfSynthThatDoNotBelongTogether) {
+  const auto error = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"trace", "synth", "--out", dir_.File("s")});
+    const Outcome outcome = Ctl(more);
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_THAT(dir_.List(), ElementsAre("m"));
+    return outcome.err;
+  };
+  const std::string requests = TestData("requests.jsonl");
+  EXPECT_THAT(error({"--requests", requests, "--sequences", "2"}),
+              HasSubstr("--sequences: not with --requests"));
+  EXPECT_THAT(error({"--requests", requests, "--context", "64"}),
+              HasSubstr("--context: not with --requests"));
+  for (const std::string flag :
+       {"--first-requests", "--max-active", "--scale-tokens"}) {
+    EXPECT_THAT(error({flag, "2"}), HasSubstr(flag + ": only with --requests"));
+    EXPECT_THAT(error({"--requests", requests, flag, "-1"}), HasSubstr(flag));
+  }
+  EXPECT_THAT(error({"--time-per-step", "50ms"}), HasSubstr("only with"));
+  for (const std::string bad : {"0s", "1.5ms", "-1s", "50", "25h", "inf"}) {
+    EXPECT_THAT(error({"--requests", requests, "--time-per-step", bad}),
+                HasSubstr("--time-per-step: \"" + bad +
+                          "\": expected whole milliseconds"));
+  }
+}
+
 TEST_F(TraceCommandsTest, CutOffTracesAreWarnedOf) {
   ASSERT_EQ(Import({}).exit_code, 0);
   const std::string bytes = ReadFile(dir_.File("t.kvtrace"));
@@ -235,6 +278,9 @@ TEST_F(TraceCommandsTest, FailedRunsAre1AndNameTheFile) {
   EXPECT_THAT(error(Import({"--steps", "0:4"})),
               AllOf(HasSubstr(dir_.File("m")),
                     HasSubstr("expected a range within 0:3")));
+  EXPECT_THAT(error(Ctl({"trace", "synth", "--requests", dir_.File("m"),
+                         "--out", dir_.File("s")})),
+              HasSubstr(dir_.File("m") + ": line 1: expected a JSON object"));
   EXPECT_THAT(error(Ctl({"trace", "info", dir_.File("absent")})),
               HasSubstr(dir_.File("absent")));
   EXPECT_THAT(error(Ctl({"trace", "info", dir_.File("m")})),

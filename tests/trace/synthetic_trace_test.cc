@@ -218,8 +218,8 @@ TEST_F(SyntheticTraceTest, ExtrasDoWhatTheySay) {
   EXPECT_LT(overlap_at(shifted, 20), .6);
 
   options.shift_every = 0;
-  options.cluster_pages = 16;
-  options.slashes = 3;
+  options.scores.cluster_pages = 16;
+  options.scores.slashes = 3;
   const Workload extras = Make(options);
   size_t neighbours = 0;
   const auto reads = extras.reads[0];
@@ -244,7 +244,8 @@ TEST_F(SyntheticTraceTest, NonsenseIsRefused) {
   EXPECT_THAT(message({.page_tokens = 0}), HasSubstr("page_tokens is 0"));
   EXPECT_THAT(message({.context_tokens = uint64_t{1} << 39}),
               HasSubstr("more than 2^32 - 2 blocks"));
-  EXPECT_THAT(message({.cluster_pages = 0}), HasSubstr("cluster pages is 0"));
+  EXPECT_THAT(message({.scores = {.cluster_pages = 0}}),
+              HasSubstr("cluster pages is 0"));
 }
 
 }  // namespace
