@@ -247,6 +247,7 @@ void Run(const Flags& flags) {
   WorkloadOptions window;
   window.first_step = plan.steps.first;
   window.end_step = plan.steps.end;
+  window.masses = true;
   auto workload = LoadWorkload(flags.traces, window);
   if (!workload.ok()) Failed(workload.status());
   for (const std::string& warning : workload->warnings) {

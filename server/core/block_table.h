@@ -91,9 +91,11 @@ class BlockTable {
   bool alive_in(BlockId block, GroupId group) const {
     return group_[block.value()] == group.value();
   }
-  // REQUIRES (these three): alive(block).
+  // REQUIRES (these four): alive(block).
   GroupId group(BlockId block) const { return GroupId(group_[block.value()]); }
   uint32_t page(BlockId block) const { return page_[block.value()]; }
+  // As of Slot().
+  uint32_t slot(BlockId block) const { return slot_[block.value()]; }
   SequenceId sequence(BlockId block) const {
     return sequences_[slot_[block.value()]].id;
   }

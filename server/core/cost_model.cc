@@ -63,6 +63,11 @@ Seconds CostModel::Time(const PhaseTraffic& t) const {
   return Seconds(TimeOf(load.hbm, load.r, load.w));
 }
 
+CostModel::TierSeconds CostModel::TierTimes(const PhaseTraffic& t) const {
+  const Load load = LoadOf(t);
+  return {Seconds(HbmTimeOf(load)), Seconds(DramTimeOf(load))};
+}
+
 TimeBreakdown CostModel::Breakdown(const PhaseTraffic& t) const {
   PhaseTraffic unmoved = t;
   unmoved.promoted = unmoved.prefetched = unmoved.demoted = Bytes(0);

@@ -63,6 +63,13 @@ class CostModel {
   // T(p).
   Seconds Time(const PhaseTraffic& traffic) const;
 
+  // T_H and T_D of it.
+  struct TierSeconds {
+    Seconds hbm;
+    Seconds dram;
+  };
+  TierSeconds TierTimes(const PhaseTraffic& traffic) const;
+
   // Of one phase. Read routing stays as `traffic` has it: what was routed was
   // read from DRAM.
   TimeBreakdown Breakdown(const PhaseTraffic& traffic) const;

@@ -8,6 +8,14 @@
 #include "server/core/policy/policy.h"
 
 namespace kvplace {
+namespace {
+
+// A queue is this many times as long as the most evictions of a recent step,
+// and so much longer: devices below that always get their whole queue.
+constexpr double kQueueFactor = 4;
+constexpr size_t kSpareEvictions = 1024;
+
+}  // namespace
 
 StepAccount& StepAccount::operator+=(const StepAccount& o) {
   traffic += o.traffic;
@@ -34,6 +42,8 @@ void DeviceModel::Clear() {
   if (recency_) recency_->Clear();
   if (ranks_) ranks_->Clear();
   if (outsiders_) outsiders_->Clear();
+  if (ranking_) ranking_->Clear();
+  refresh_due_ = false;
   finished_.reset();
   evictions_in_step_ = 0;
   recent_evictions_ = 0;
@@ -92,6 +102,11 @@ void DeviceModel::RebuildIndex() {
   recency_.reset();
   ranks_.reset();
   outsiders_.reset();
+  if (index == VictimIndex::kValue) {
+    RebuildRanking();
+    return;
+  }
+  ranking_.reset();
   if (index == VictimIndex::kRecency) {
     recency_.emplace(config_.handles());
   } else if (index != VictimIndex::kNone) {
@@ -119,6 +134,41 @@ void DeviceModel::RebuildIndex() {
   for (const BlockId block : resident) AddToIndex(block);
 }
 
+// What was learned outlives a change of the policy's parameters.
+void DeviceModel::RebuildRanking() {
+  const RankingOptions& options = policy_->traits().ranking;
+  if (ranking_) {
+    ranking_->SetOptions(options);
+    return;
+  }
+  ranking_.emplace(config_, options);
+  ranking_->Start(blocks_, residency_);
+  for (uint32_t h = 0; h < blocks_.handles(); ++h) {
+    const BlockId block(h);
+    if (!blocks_.alive(block) || !stats_.ever_read(block)) continue;
+    ranking_->OnRead(block, blocks_.group(block),
+                     Offset(stats_.last_read(block)),
+                     residency_.tier(block) == Tier::kHbm);
+  }
+  if (step_ >= base_) ranking_->EndStep(Offset(step_), 0);
+  while (!ranking_->Refresh(blocks_, residency_,
+                            residency_.resident_blocks())) {
+  }
+}
+
+size_t DeviceModel::EvictionBound() const {
+  if (!finished_) return residency_.resident_blocks();
+  // Not cut to what is in HBM: a queue may rank blocks in DRAM too.
+  return static_cast<size_t>(recent_evictions_ * kQueueFactor) +
+         kSpareEvictions;
+}
+
+void DeviceModel::Refresh() {
+  if (!refresh_due_) return;
+  refresh_due_ = false;
+  if (ranking_) ranking_->Refresh(blocks_, residency_, EvictionBound());
+}
+
 absl::Status DeviceModel::AddInventory(const BlockRange& range) {
   if (auto s = blocks_.Add(range); !s.ok()) return s;
   for (uint32_t i = 0; i < range.count; ++i) {
@@ -135,6 +185,8 @@ absl::Status DeviceModel::AddInventory(const BlockRange& range) {
 void DeviceModel::FinishInventory(StepIndex next_step) {
   step_ = StepIndex(next_step.value() - 1);
   stats_.SetBase(next_step);
+  base_ = next_step;
+  ranking_.reset();
   blocks_.SortByPage();
   RebuildIndex();
 }
@@ -145,6 +197,7 @@ absl::Status DeviceModel::BeginStep(StepIndex step) {
         absl::StrCat("step is ", step.value(), ", expected more than ",
                      step_.value(), " and less than 2^32 after the first"));
   }
+  Refresh();
   step_ = step;
   evictions_in_step_ = 0;
   return absl::OkStatus();
@@ -203,7 +256,11 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
   for (const BlockId block : phase.reads) {
     if (auto s = CheckAliveIn(block, phase.group); !s.ok()) return s;
     stats_.OnRead(block, step_);
-    if (residency_.tier(block) == Tier::kHbm) {
+    const bool in_hbm = residency_.tier(block) == Tier::kHbm;
+    if (ranking_) {
+      ranking_->OnRead(block, phase.group, Offset(step_), in_hbm);
+    }
+    if (in_hbm) {
       ++hits;
       AddToIndex(block);
     } else {
@@ -231,7 +288,21 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
   traffic->hbm_reads += each * from_hbm;
   traffic->dram_reads +=
       each * (static_cast<int64_t>(phase.reads.size()) - from_hbm);
+  if (ranking_ && !phase.reads.empty()) HearReads(phase, hits);
   return AccountKvWrites(phase, traffic);
+}
+
+void DeviceModel::HearReads(const PhaseUpdate& phase, int64_t hits) {
+  ranking_->OnMasses(blocks_, Offset(step_), phase.reads, phase.read_masses,
+                     phase.near_misses, phase.near_miss_masses);
+  // As if nothing had been routed or moved.
+  const Bytes each = config_.block_bytes(phase.group);
+  PhaseTraffic traffic;
+  traffic.hbm_reads = each * hits;
+  traffic.dram_reads = each * (static_cast<int64_t>(phase.reads.size()) - hits);
+  if (!AccountKvWrites(phase, &traffic).ok()) return;
+  const CostModel::TierSeconds times = cost_.TierTimes(traffic);
+  ranking_->OnPhase(phase.group, times.hbm, times.dram);
 }
 
 absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
@@ -245,6 +316,7 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
     if (auto s = blocks_.Remove({block, 1}); !s.ok()) return s;
     blocks_.ForgetIfEmpty(sequence);
     stats_.Forget(block);
+    if (ranking_) ranking_->OnEnd(block);
   }
   for (const BlockId block : phase.evicted) {
     if (auto s = CheckAlive(block); !s.ok()) return s;
@@ -261,6 +333,7 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
       const Bytes bytes = bytes_of(block);
       if (auto s = residency_.Promote(block, bytes); !s.ok()) return s;
       AddToIndex(block);
+      if (ranking_) ranking_->OnPromoted(block, blocks_.group(block));
       *total += bytes;
     }
     return absl::OkStatus();
@@ -283,6 +356,10 @@ absl::Status DeviceModel::ApplyPhase(const PhaseUpdate& phase,
 }
 
 void DeviceModel::EndStep(const StepAccount& account) {
+  if (ranking_) {
+    ranking_->EndStep(Offset(step_), evictions_in_step_);
+    refresh_due_ = true;
+  }
   finished_ = account;
   recent_evictions_ = std::max(static_cast<double>(evictions_in_step_),
                                recent_evictions_ * (15.0 / 16.0));

@@ -27,6 +27,7 @@
 #include "server/core/recency_list.h"
 #include "server/core/residency.h"
 #include "server/core/topology.h"
+#include "server/core/value/block_ranking.h"
 
 namespace kvplace {
 
@@ -120,12 +121,22 @@ class DeviceModel {
   // negated: the highest first. Only where the traits say rank_outsiders.
   const RankHeap& outsiders() const { return *outsiders_; }
 
+  // With VictimIndex::kValue.
+  const BlockRanking& ranking() const { return *ranking_; }
+
+  // Background work that the policy's index asks for: to be called once after
+  // each step's plan has gone out, when nobody waits. BeginStep does what was
+  // left out.
+  void Refresh();
+
   // Step begun last; before the first the one before Hello's next step.
   StepIndex step() const { return step_; }
   // Totals of the last finished step; none before the first.
   const std::optional<StepAccount>& finished_step() const { return finished_; }
   // Blocks evicted in one step lately: a maximum that decays by 1/16 per step.
   double recent_evictions() const { return recent_evictions_; }
+  // Length of the longest eviction queue that is of use in one plan.
+  size_t EvictionBound() const;
 
  private:
   Bytes bytes_of(BlockId block) const {
@@ -138,6 +149,11 @@ class DeviceModel {
   void RemoveFromIndex(BlockId block);
   void Rerank(absl::Span<const BlockId> blocks);
   void RebuildIndex();
+  void RebuildRanking();
+  void HearReads(const PhaseUpdate& phase, int64_t hits);
+  uint32_t Offset(StepIndex step) const {
+    return static_cast<uint32_t>(step.value() - base_.value());
+  }
   uint32_t PartitionOf(BlockId block) const;
   absl::Status CheckAlive(BlockId block) const;
   absl::Status CheckAliveIn(BlockId block, GroupId group) const;
@@ -153,6 +169,10 @@ class DeviceModel {
   std::optional<RecencyList> recency_;
   std::optional<RankHeap> ranks_;
   std::optional<RankHeap> outsiders_;
+  std::optional<BlockRanking> ranking_;
+  // Of the offsets that it counts steps by.
+  StepIndex base_{0};
+  bool refresh_due_ = false;
 
   StepIndex step_{-1};
   std::optional<StepAccount> finished_;

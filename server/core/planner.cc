@@ -5,22 +5,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace kvplace {
-namespace {
-
-// A queue is this many times as long as the most evictions of a recent step,
-// and so much longer: devices below that always get their whole queue.
-constexpr double kQueueFactor = 4;
-constexpr size_t kSpareEvictions = 1024;
-
-}  // namespace
-
-size_t Planner::EvictionBound(const DeviceModel& model) {
-  if (!model.finished_step()) return model.residency().resident_blocks();
-  // Not cut to what is in HBM: a queue may rank blocks in DRAM too.
-  return static_cast<size_t>(model.recent_evictions() * kQueueFactor) +
-         kSpareEvictions;
-}
-
 absl::Status Planner::CheckOnce(const DeviceModel& model,
                                 const std::vector<BlockId>& list, Tier expected,
                                 const char* what) {
@@ -91,7 +75,7 @@ absl::Status Planner::MakePlan(const Policy& policy, DeviceModel& model,
   PlanRequest request;
   // The newer plan takes over the room of one that was not sent.
   request.free = model.residency().free() + model.residency().reserved();
-  request.max_evictions = EvictionBound(model);
+  request.max_evictions = model.EvictionBound();
   policy.Plan(model, request, &plan->order);
   if (auto s = Check(model, plan->order); !s.ok()) return s;
   model.mutable_residency().ReleaseReserved();

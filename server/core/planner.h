@@ -34,10 +34,6 @@ class Planner {
   absl::Status MakePhaseOrder(const Policy& policy, const DeviceModel& model,
                               PlanRequest request, StandingOrder* order);
 
-  // Entries of a plan's eviction queue: several times what recent steps
-  // evicted, or everything in HBM before the first step. A step that needs more
-  // leaves promotions out, and the next plan is longer.
-  static size_t EvictionBound(const DeviceModel& model);
 
  private:
   absl::Status Check(const DeviceModel& model, const StandingOrder& order);

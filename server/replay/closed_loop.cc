@@ -101,6 +101,7 @@ class Loop {
       return s;
     }
     device_.SetOrder(&plan_.order);
+    model_.Refresh();
     Outcomes outcomes;
     if (!spare_.empty()) {
       outcomes = std::move(spare_.back());
@@ -124,7 +125,7 @@ class Loop {
     for (uint32_t g = 0; g < workload_.groups; ++g) {
       const size_t phase = size_t{step} * workload_.groups + g;
       if (auto s = model_.ApplyPhase(
-              UpdateOf(workload_, phase, outcomes[g], &births_), &account);
+              UpdateOf(workload_, phase, outcomes[g], &scratch_), &account);
           !s.ok()) {
         return s;
       }
@@ -141,7 +142,7 @@ class Loop {
       const PhaseInput input = InputOf(workload_, phase);
       if (future_ != nullptr) future_->Enter(phase);
       device_.BeginPhase(input, &outcome_);
-      PhaseUpdate seen = UpdateOf(workload_, phase, outcome_, &births_);
+      PhaseUpdate seen = UpdateOf(workload_, phase, outcome_, &scratch_);
       seen.reranked = NewInWindow(phase);
       PhaseTraffic before_moves;
       if (auto s = model_.BeginPhase(seen, &before_moves); !s.ok()) return s;
@@ -220,7 +221,7 @@ class Loop {
   PhaseOutcome outcome_;
   PlanRequest request_;
   std::vector<BlockId> misses_;
-  std::vector<BlockRange> births_;
+  UpdateScratch scratch_;
 };
 
 Seconds PhaseRoofline(const Workload& workload, const DeviceConfig& device,
@@ -292,21 +293,33 @@ std::vector<BlockRange> InventoryOf(const Workload& workload,
 }
 
 PhaseUpdate UpdateOf(const Workload& workload, size_t phase,
-                     const PhaseOutcome& outcome,
-                     std::vector<BlockRange>* births) {
+                     const PhaseOutcome& outcome, UpdateScratch* scratch) {
   PhaseUpdate update;
   update.group = GroupId(static_cast<uint32_t>(phase % workload.groups));
-  births->clear();
+  scratch->births.clear();
   const auto born = [&](const std::vector<BlockId>& blocks, Tier tier) {
     for (const BlockId block : blocks) {
-      births->push_back({SequenceId(workload.SequenceOf(block)), update.group,
+      scratch->births.push_back({SequenceId(workload.SequenceOf(block)), update.group,
                          workload.PageOf(block), block, 1, tier});
     }
   };
   born(outcome.new_hbm, Tier::kHbm);
   born(outcome.new_dram, Tier::kDram);
-  update.births = *births;
+  update.births = scratch->births;
   update.reads = workload.reads[phase];
+  if (!workload.read_masses.empty()) {
+    update.read_masses = absl::MakeConstSpan(workload.read_masses)
+                             .subspan(workload.reads.offset(phase),
+                                      workload.reads[phase].size());
+    scratch->near_misses.clear();
+    scratch->near_miss_masses.clear();
+    for (const NearMiss& near : workload.near_misses[phase]) {
+      scratch->near_misses.push_back(near.block);
+      scratch->near_miss_masses.push_back(near.mass);
+    }
+    update.near_misses = scratch->near_misses;
+    update.near_miss_masses = scratch->near_miss_masses;
+  }
   update.kv_writes = workload.kv_writes[phase];
   update.routed_reads = outcome.routed_reads;
   update.evicted = outcome.evicted;

@@ -39,11 +39,16 @@ PhaseInput InputOf(const Workload& workload, size_t phase);
 std::vector<BlockRange> InventoryOf(const Workload& workload,
                                     const std::vector<BlockId>& hbm);
 
-// A phase's outcome as the model wants to hear of it. `births` holds the ranges
-// that the update points to.
+// What an update points to.
+struct UpdateScratch {
+  std::vector<BlockRange> births;
+  std::vector<BlockId> near_misses;
+  std::vector<uint8_t> near_miss_masses;
+};
+
+// A phase's outcome as the model wants to hear of it.
 PhaseUpdate UpdateOf(const Workload& workload, size_t phase,
-                     const PhaseOutcome& outcome,
-                     std::vector<BlockRange>* births);
+                     const PhaseOutcome& outcome, UpdateScratch* scratch);
 
 // Sum over all phases of the roofline bound.
 Seconds RooflineSeconds(const Workload& workload, const DeviceConfig& device);

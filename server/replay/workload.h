@@ -38,6 +38,8 @@ class PhaseLists {
         offsets_[phase], offsets_[phase + 1] - offsets_[phase]);
   }
   size_t phases() const { return offsets_.size() - 1; }
+  // Of the phase's first item in items().
+  size_t offset(size_t phase) const { return offsets_[phase]; }
   std::span<const T> items() const { return items_; }
 
  private:

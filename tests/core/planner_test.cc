@@ -325,7 +325,7 @@ TEST(PlannerBound, EverythingAtFirstThenWhatRecentStepsEvicted) {
                                   kBlocks, Tier::kHbm}),
               IsOk());
   model.FinishInventory(StepIndex(0));
-  EXPECT_EQ(Planner::EvictionBound(model), kBlocks);
+  EXPECT_EQ(model.EvictionBound(), kBlocks);
   const auto step = [&](int64_t s, const std::vector<BlockId>& evicted) {
     ASSERT_THAT(model.BeginStep(StepIndex(s)), IsOk());
     PhaseUpdate phase;
@@ -335,14 +335,14 @@ TEST(PlannerBound, EverythingAtFirstThenWhatRecentStepsEvicted) {
     model.EndStep(account);
   };
   step(0, {});
-  EXPECT_EQ(Planner::EvictionBound(model), 1024u);
+  EXPECT_EQ(model.EvictionBound(), 1024u);
   step(1, IdRange(0, 1600));
-  EXPECT_EQ(Planner::EvictionBound(model), 4 * 1600u + 1024);
+  EXPECT_EQ(model.EvictionBound(), 4 * 1600u + 1024);
   step(2, {});
-  EXPECT_EQ(Planner::EvictionBound(model), 4 * 1500u + 1024);
+  EXPECT_EQ(model.EvictionBound(), 4 * 1500u + 1024);
   // A plan that needed all of its queue makes the next one longer.
   step(3, IdRange(1600, 4 * 1500 + 1024));
-  EXPECT_GT(Planner::EvictionBound(model), 4 * 1500u + 1024);
+  EXPECT_GT(model.EvictionBound(), 4 * 1500u + 1024);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 #include "server/core/ids.h"
 #include "server/core/plan.h"
 #include "server/core/units.h"
+#include "server/core/value/block_ranking.h"
 
 namespace kvplace {
 
@@ -33,6 +34,8 @@ enum class VictimIndex : uint8_t {
   kRank,
   // The same, one partition per layer group.
   kRankByGroup,
+  // DeviceModel::ranking(): by what they are worth, made in the background.
+  kValue,
 };
 
 struct PolicyTraits {
@@ -54,6 +57,8 @@ struct PolicyTraits {
   uint32_t rank_window_steps = 0;
   // Decay per step of the model's read counts, 0..1 exclusive.
   double count_decay = AccessStats::kDefaultDecay;
+  // With kValue.
+  RankingOptions ranking = {};
 };
 
 // What the order is for.

@@ -11,6 +11,7 @@
 #include "server/core/policy/lfu_policy.h"
 #include "server/core/policy/lru_policy.h"
 #include "server/core/policy/reactive_policy.h"
+#include "server/core/policy/shadow_price_policy.h"
 #include "server/core/policy/static_policy.h"
 
 namespace kvplace {
@@ -56,6 +57,17 @@ const std::vector<Entry>& Entries() {
       {"slack-oracle", {}, nullptr},
       {"annealed-oracle", {}, nullptr},
       {"belady", {}, nullptr},
+      {"shadow-price",
+       {{"hysteresis", 0.1, 0.0, 10.0},
+        {"expected_reads", 5, 0.1, 1e6},
+        {"price_smoothing", 0.05, 0.0, 1.0},
+        {"memory_steps", 200, 2, 1e6},
+        {"learn", 1, 0, 1},
+        {"guard", 1, 0, 1}},
+       [](const Values& v) {
+         return std::make_unique<ShadowPricePolicy>(
+             RankingOptions{v[0], v[1], v[2], v[3], v[4] != 0, v[5] != 0});
+       }},
   };
   return *kEntries;
 }

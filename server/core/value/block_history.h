@@ -1,0 +1,136 @@
+// What is remembered of each block's reads and attention, and the features that
+// a value is made of (docs/policy.md).
+//
+// A block's history is 16 bytes, brought up to date only when the block is read
+// or scored: counts are kept as of the last read and decayed when asked for, so
+// a step costs what it reads, not what is alive.
+//
+// Thread-safety: one thread at a time.
+#ifndef KVPLACE_SERVER_CORE_VALUE_BLOCK_HISTORY_H_
+#define KVPLACE_SERVER_CORE_VALUE_BLOCK_HISTORY_H_
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "server/core/ids.h"
+
+namespace kvplace {
+
+// What a value is a function of; all are about -1..1.
+//   [0]  1
+//   [1]  log2 of the share of steps that read the block, decayed by 0.95 per
+//        step, over 10; at least -1
+//   [2]  the same, decayed by 0.8
+//   [3]  log2(1 + steps since the last read) over 6; at most 64 steps
+//   [4]  the highest margin of late, which sinks by 10/64 octaves per step
+//   [5]  the margin in the last step, -1.5 octaves if it was not scored; over 4
+//   [6]  the positive part of [5]
+inline constexpr size_t kValueFeatures = 7;
+using ValueFeatures = std::array<float, kValueFeatures>;
+
+class BlockHistory {
+ public:
+  // Margins are in 1/64 octaves: how far a block's attention mass lay above
+  // the best mass that was not selected, in its sequence, group and step.
+  static constexpr int kOctave = 64;
+  // Of a read without a mass.
+  static constexpr int kUnscoredReadMargin = kOctave / 2;
+
+  explicit BlockHistory(uint32_t handles);
+
+  void Clear();
+  void Forget(BlockId block) { records_[block.value()] = Record(); }
+
+  // Steps are offsets from any base, below 2^32 - 1; REQUIRES: of one block
+  // they never fall.
+  void OnRead(BlockId block, uint32_t step);
+  // Clipped to 4 octaves either way.
+  void OnMargin(BlockId block, uint32_t step, int margin);
+
+  static constexpr uint32_t kNever = UINT32_MAX;
+  // kNever before the first.
+  uint32_t last_read(BlockId block) const {
+    return records_[block.value()].last_read;
+  }
+  // As of step `now`, which is not before any that was told of.
+  ValueFeatures At(BlockId block, uint32_t now) const;
+  // What they would be if the block were read in `now`, just above the margin.
+  ValueFeatures IfRead(BlockId block, uint32_t now) const;
+  // The same of a block that was never read or scored.
+  static ValueFeatures IfReadFirst();
+
+  // log2 of the share of steps that read the block, decayed by 0.8 per step, in
+  // 1/1024 octaves from -10 octaves up: what lfu ranks by. Now, and after a
+  // read.
+  int ShortCount(BlockId block, uint32_t now) const {
+    return See(records_[block.value()], now).short_count;
+  }
+  int ShortCountIfRead(BlockId block, uint32_t now) const {
+    return AfterRead(See(records_[block.value()], now)).short_count;
+  }
+  static int ShortCountIfReadFirst() { return AfterRead(Seen()).short_count; }
+
+ private:
+  // Logarithms of counts are in 1/1024 octaves.
+  static constexpr int kLog = 1024;
+  static constexpr int kLeastCount = -10 * kLog;
+  static constexpr int kUnscored = -3 * kOctave / 2;
+  static constexpr int kMostMargin = 4 * kOctave;
+  static constexpr int kMarginDecay = 10;
+  static constexpr int kMarginIfRead = kOctave / 10;
+  static constexpr uint32_t kOldest = 64;
+
+  struct Record {
+    uint32_t last_read = kNever;
+    uint32_t last_scored = kNever;
+    int16_t long_count = kLeastCount;
+    int16_t short_count = kLeastCount;
+    int16_t peak = kUnscored;
+    int16_t margin = kUnscored;
+  };
+  static_assert(sizeof(Record) == 16);
+
+  // A count that decays by `decay` per step.
+  struct Count {
+    explicit Count(double decay);
+    // `steps` later. A block that long unread has the least count.
+    int Decayed(int count, uint32_t steps) const {
+      if (steps >= 1024) return kLeastCount;
+      return std::max(count - static_cast<int>(steps) * per_step,
+                      kLeastCount);
+    }
+    // Of a decayed count after one more read.
+    int AfterRead(int count) const {
+      return after[static_cast<size_t>((count - kLeastCount) / kTableStep)];
+    }
+    static constexpr int kTableStep = 16;
+
+    int per_step;
+    std::array<int16_t, -kLeastCount / kTableStep + 1> after;
+  };
+  static const Count& Long();
+  static const Count& Short();
+
+  // A history seen from a step.
+  struct Seen {
+    int long_count = kLeastCount;
+    int short_count = kLeastCount;
+    uint32_t age = kOldest;
+    int peak = kUnscored;
+    int margin = kUnscored;
+  };
+  Seen See(const Record& record, uint32_t now) const;
+  static Seen AfterRead(Seen seen);
+  static ValueFeatures FeaturesOf(const Seen& seen);
+
+  const Count* const long_;
+  const Count* const short_;
+  std::vector<Record> records_;
+};
+
+}  // namespace kvplace
+
+#endif  // KVPLACE_SERVER_CORE_VALUE_BLOCK_HISTORY_H_

@@ -1,0 +1,211 @@
+#include "server/core/value/shadow_directories.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace kvplace {
+namespace {
+
+// Per step; the window over which rules are compared is about 1 / kSmoothing.
+constexpr double kSmoothing = 1.0 / 24;
+// Steps before the first comparison.
+constexpr uint32_t kWarmUp = 16;
+// Another rule must be ahead by so much to be followed.
+constexpr double kAhead = 1.04;
+// Steps for which it is: the first time, and at most.
+constexpr uint32_t kFirstPenalty = 64;
+constexpr uint32_t kMostPenalty = 1024;
+// log2(1 / 0.8).
+constexpr double kLfuDecay = 0.32192809488736235;
+
+uint32_t ShiftFor(uint32_t handles) {
+  uint32_t shift = 0;
+  while ((handles >> shift) > ShadowDirectories::kMostSampled) ++shift;
+  return shift;
+}
+
+double SecondsPerByte(BytesPerSecond bandwidth) {
+  return std::isinf(bandwidth.value()) ? 0 : 1 / bandwidth.value();
+}
+
+// All groups alike: what a device of one block size holds.
+size_t CapacityOf(const DeviceConfig& device, uint32_t shift) {
+  int64_t bytes = 0;
+  for (const GroupConfig& g : device.groups) bytes += g.block_bytes.count();
+  const int64_t mean =
+      std::max<int64_t>(bytes / static_cast<int64_t>(device.groups.size()), 1);
+  return static_cast<size_t>(device.hbm_capacity.count() / mean) >> shift;
+}
+
+uint32_t SampledOf(uint32_t handles, uint32_t shift) {
+  return static_cast<uint32_t>(
+      (uint64_t{handles} + (uint64_t{1} << shift) - 1) >> shift);
+}
+
+}  // namespace
+
+ShadowDirectories::ShadowDirectories(const DeviceConfig& device)
+    : device_(device),
+      shift_(ShiftFor(device.handles())),
+      capacity_(CapacityOf(device, shift_)),
+      hbm_(SecondsPerByte(device.profile.hbm)),
+      dram_(SecondsPerByte(EffectiveDramRead(device))),
+      lru_(SampledOf(device.handles(), shift_)),
+      lfu_(SampledOf(device.handles(), shift_), 1),
+      lfu_rank_(SampledOf(device.handles(), shift_), -1e30),
+      static_(SampledOf(device.handles(), shift_)),
+      promotions_(device.groups.size()),
+      rates_(device.groups.size()),
+      reads_now_(device.groups.size()),
+      misses_now_(device.groups.size()) {}
+
+void ShadowDirectories::Clear() {
+  lru_.Clear();
+  lru_size_ = 0;
+  lfu_.Clear();
+  std::fill(lfu_rank_.begin(), lfu_rank_.end(), -1e30);
+  std::fill(static_.begin(), static_.end(), false);
+  reads_.clear();
+  std::fill(promotions_.begin(), promotions_.end(), 0);
+  std::fill(rates_.begin(), rates_.end(), Rates());
+  weight_ = 0;
+  seconds_ = {};
+  leader_ = Leader::kValues;
+  steps_ = until_ = penalty_ = 0;
+}
+
+void ShadowDirectories::Start(BlockId block) {
+  const uint32_t i = Index(block);
+  static_[i] = true;
+  if (lru_size_ >= capacity_) return;
+  lru_.Touch(BlockId(i));
+  ++lru_size_;
+  lfu_.Set(BlockId(i), 0, lfu_rank_[i]);
+}
+
+void ShadowDirectories::OnEnd(BlockId block) {
+  const uint32_t i = Index(block);
+  static_[i] = false;
+  lfu_rank_[i] = -1e30;
+  if (lru_.contains(BlockId(i))) {
+    lru_.Remove(BlockId(i));
+    --lru_size_;
+  }
+  lfu_.Remove(BlockId(i), 0);
+}
+
+void ShadowDirectories::Play(
+    const Read& read, uint32_t step,
+    std::vector<std::array<uint32_t, kLeaders>>* misses) {
+  const BlockId block(read.index);
+  auto& missed = (*misses)[read.group.value()];
+  const auto miss = [&missed](Leader leader) {
+    ++missed[static_cast<size_t>(leader)];
+  };
+  if (!read.in_hbm) miss(Leader::kValues);
+  if (!static_[read.index]) miss(Leader::kStatic);
+  if (!lru_.contains(block)) {
+    miss(Leader::kLru);
+    if (capacity_ > 0) {
+      if (lru_size_ >= capacity_) {
+        lru_.Remove(lru_.oldest());
+      } else {
+        ++lru_size_;
+      }
+      lru_.Touch(block);
+    }
+  } else {
+    lru_.Touch(block);
+  }
+  // log2(c + 2^(decay * step)) for a count c kept as it would be at step 0.
+  double& rank = lfu_rank_[read.index];
+  const double now = kLfuDecay * step;
+  rank = now + std::log2(1 + std::exp2(std::max(rank - now, -60.0)));
+  const bool held = lfu_.contains(block);
+  if (!held) miss(Leader::kLfu);
+  if (capacity_ == 0) return;
+  lfu_.Set(block, 0, rank);
+  if (held || lfu_.size(0) <= capacity_) return;
+  BlockId lowest = kNoBlock;
+  lfu_.VisitLowest(0, [&lowest](BlockId b) {
+    lowest = b;
+    return false;
+  });
+  lfu_.Remove(lowest, 0);
+}
+
+void ShadowDirectories::EndStep(uint32_t step) {
+  if (reads_.empty()) return;
+  std::fill(misses_now_.begin(), misses_now_.end(),
+            std::array<uint32_t, kLeaders>{});
+  std::fill(reads_now_.begin(), reads_now_.end(), 0);
+  for (const Read& read : reads_) {
+    ++reads_now_[read.group.value()];
+    Play(read, step, &misses_now_);
+  }
+  reads_.clear();
+  weight_ += kSmoothing * (1 - weight_);
+  for (size_t g = 0; g < rates_.size(); ++g) {
+    Rates& rates = rates_[g];
+    const auto smooth = [](double* rate, double now) {
+      *rate += kSmoothing * (now - *rate);
+    };
+    smooth(&rates.reads, reads_now_[g]);
+    smooth(&rates.promotions, promotions_[g]);
+    for (size_t k = 0; k < kLeaders; ++k) {
+      smooth(&rates.misses[k], misses_now_[g][k]);
+    }
+    promotions_[g] = 0;
+  }
+  ++steps_;
+  Weigh();
+  Choose();
+}
+
+void ShadowDirectories::Weigh() {
+  const double scale = std::ldexp(1.0, static_cast<int>(shift_)) / weight_;
+  const auto fixed =
+      hbm_ * static_cast<double>(device_.fixed_bytes_per_phase.count());
+  seconds_ = {};
+  for (size_t g = 0; g < rates_.size(); ++g) {
+    const Rates& rates = rates_[g];
+    const double bytes =
+        scale * static_cast<double>(device_.groups[g].block_bytes.count());
+    for (size_t k = 0; k < kLeaders; ++k) {
+      const double misses = rates.misses[k];
+      double promoted = misses;
+      if (k == static_cast<size_t>(Leader::kStatic)) promoted = 0;
+      if (k == static_cast<size_t>(Leader::kValues)) {
+        promoted = rates.promotions;
+      }
+      const double hbm =
+          fixed + hbm_ * bytes * (rates.reads - misses + promoted);
+      seconds_[k] += std::max(hbm, dram_ * bytes * misses);
+    }
+  }
+}
+
+void ShadowDirectories::Choose() {
+  if (steps_ < kWarmUp || steps_ < until_) return;
+  Leader best = Leader::kLru;
+  for (const Leader leader : {Leader::kLfu, Leader::kStatic}) {
+    if (seconds(leader) < seconds(best)) best = leader;
+  }
+  // kValues measures what the device did, under whomever it followed.
+  const bool behind = seconds(Leader::kValues) > kAhead * seconds(best);
+  if (leader_ != Leader::kValues) {
+    // Another try of its own.
+    leader_ = Leader::kValues;
+    until_ = steps_ + static_cast<uint32_t>(1 / kSmoothing);
+    return;
+  }
+  if (!behind) {
+    penalty_ = 0;
+    return;
+  }
+  penalty_ = penalty_ == 0 ? kFirstPenalty : std::min(2 * penalty_, kMostPenalty);
+  leader_ = best;
+  until_ = steps_ + penalty_;
+}
+
+}  // namespace kvplace

@@ -1,0 +1,114 @@
+// What simple rules would miss on the same reads: lru, lfu and static, played
+// through on a sample of the blocks with as large a share of HBM (after
+// Waldspurger et al., FAST 2015: a sample of blocks under a cache scaled down
+// alike has the miss ratio of the whole). Nothing but ids and counts.
+//
+// Thread-safety: one thread at a time. Memory: about 64 bytes per sampled
+// block, of which there are at most kMostSampled; the reads of a step.
+#ifndef KVPLACE_SERVER_CORE_VALUE_SHADOW_DIRECTORIES_H_
+#define KVPLACE_SERVER_CORE_VALUE_SHADOW_DIRECTORIES_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "server/core/ids.h"
+#include "server/core/rank_heap.h"
+#include "server/core/recency_list.h"
+#include "server/core/topology.h"
+
+namespace kvplace {
+
+// Whom a ranking follows: its own values, or a rule that does better.
+enum class Leader : uint8_t { kValues, kLru, kLfu, kStatic };
+inline constexpr size_t kLeaders = 4;
+
+class ShadowDirectories {
+ public:
+  static constexpr uint32_t kMostSampled = 4096;
+
+  explicit ShadowDirectories(const DeviceConfig& device);
+
+  void Clear();
+
+  // One block in every run of 2^n handles, at a place that differs by run: page
+  // 0 of sequences is as likely to be in the sample as any other.
+  bool sampled(BlockId block) const {
+    const uint32_t run = block.value() >> shift_;
+    return (block.value() & ((1u << shift_) - 1)) == PlaceIn(run);
+  }
+
+  // Of sampled blocks: what the real device holds as the run begins, reads in
+  // their order with where the device had the block, promotions, and ends.
+  void Start(BlockId block);
+  void OnRead(BlockId block, GroupId group, bool in_hbm) {
+    reads_.push_back({Index(block), group, in_hbm});
+  }
+  void OnPromoted(GroupId group) {
+    ++promotions_[group.value()];
+  }
+  void OnEnd(BlockId block);
+
+  // Plays the step's reads; then the leader may change.
+  void EndStep(uint32_t step);
+
+  Leader leader() const { return leader_; }
+  // Seconds per step, smoothed and scaled up to all blocks, if each group's
+  // phases were alike; 0 before the first step.
+  double seconds(Leader leader) const {
+    return seconds_[static_cast<size_t>(leader)];
+  }
+
+ private:
+  struct Read {
+    uint32_t index;
+    GroupId group;
+    bool in_hbm;
+  };
+  // Sampled blocks per step, smoothed.
+  struct Rates {
+    double reads = 0;
+    std::array<double, kLeaders> misses = {};
+    double promotions = 0;
+  };
+
+  uint32_t Index(BlockId block) const { return block.value() >> shift_; }
+  uint32_t PlaceIn(uint32_t run) const {
+    // A multiplicative hash: the top bits of a product.
+    return shift_ == 0 ? 0 : (run * 2654435769u) >> (32 - shift_);
+  }
+  void Play(const Read& read, uint32_t step,
+            std::vector<std::array<uint32_t, kLeaders>>* misses);
+  void Weigh();
+  void Choose();
+
+  const DeviceConfig device_;
+  const uint32_t shift_;
+  const size_t capacity_;
+  const double hbm_, dram_;  // seconds per byte
+
+  RecencyList lru_;
+  size_t lru_size_ = 0;
+  // By log2 of the count that fades by 0.8 per step, at any common time.
+  RankHeap lfu_;
+  std::vector<double> lfu_rank_;
+  std::vector<bool> static_;
+
+  std::vector<Read> reads_;
+  std::vector<uint32_t> promotions_;
+  std::vector<Rates> rates_;
+  std::vector<uint32_t> reads_now_;
+  std::vector<std::array<uint32_t, kLeaders>> misses_now_;
+  double weight_ = 0;
+  std::array<double, kLeaders> seconds_ = {};
+  Leader leader_ = Leader::kValues;
+  uint32_t steps_ = 0;
+  // Steps for which the leader stays, and how long it will the next time.
+  uint32_t until_ = 0;
+  uint32_t penalty_ = 0;
+};
+
+}  // namespace kvplace
+
+#endif  // KVPLACE_SERVER_CORE_VALUE_SHADOW_DIRECTORIES_H_
