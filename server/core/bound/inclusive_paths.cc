@@ -40,7 +40,8 @@ class InclusivePaths {
 // Two costs run along the uses: the cheapest way to be in HBM at this use, and
 // not to be. Demotion is free, so out of HBM one comes from either. `in` leaves
 // out the rents of all phases up to here: staying costs nothing then, and the
-// loop has no more than a few additions and choices without branches.
+// loop has no more than a few additions and choices without branches. (Which
+// they are only as long as gcc sees no `if` in them.)
 //
 // Adds what the path costs, and returns whether it ends in HBM.
 bool InclusivePaths::Find() {
@@ -63,18 +64,20 @@ bool InclusivePaths::Find() {
     const PathCosts::Phase& d = costs_.phase(q);
     const double leave = in + c->rent_sum;
     const double promoted = out + c->promote_less_rent;
-    auto choice = static_cast<uint8_t>((leave <= out ? kLeft : 0) |
-                                       (promoted < in ? kPromoted : kStayed));
     const double least = std::min(leave, out);
+    double fetched = least + d.least_fetch;
     double arrive = std::min(in, promoted);
-    // Most fetches are ruled out by the least that one can cost.
-    if (least + d.least_fetch < arrive && q > p + 1) {
-      const double fetched = least + costs_.LeastFetch(p + 1, q);
-      if (fetched < arrive) {
-        arrive = fetched;
-        choice = (choice & kLeft) | kFetched;
-      }
+    // Where the least fetch before q is not in the gap it still rules most of
+    // them out.
+    if ((d.least_fetch_at <= p) & (fetched < arrive)) [[unlikely]] {
+      fetched = q > p + 1 ? least + costs_.LeastFetch(p + 1, q) : arrive;
     }
+    const bool fetch = fetched < arrive;
+    const bool promote = (promoted < in) & !fetch;
+    const auto choice = static_cast<uint8_t>((promote ? kPromoted : 0) |
+                                             (fetch ? kFetched : 0) |
+                                             (leave <= out ? kLeft : 0));
+    arrive = std::min(arrive, fetched);
     choices[j] = choice;
     in = arrive + d.hit;
     out = least + d.miss;

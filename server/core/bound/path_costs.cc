@@ -57,7 +57,6 @@ void PathCosts::Set(const PhaseLimits& limits,
     phases_[p].least_evict_at = least_evict_at;
   }
   evict_.Build(evict_and_rent_);
-  evict_then_fetch_.Build(evict_and_rent_, fetch_less_rent_);
 }
 
 }  // namespace kvplace

@@ -61,8 +61,7 @@ class PathCosts {
     return c.least_fetch_at >= first ? c.least_fetch_at
                                      : fetch_.ArgMin(first, end);
   }
-  // Exclusive mode: the least eviction of phases [first, end), and where, and
-  // the least eviction with a fetch in a later phase of them.
+  // Exclusive mode: the least eviction of phases [first, end), and where.
   double LeastEvict(uint32_t first, uint32_t end) const {
     const Phase& c = phases_[first];
     return c.least_evict_at < end ? c.least_evict : evict_.Min(first, end);
@@ -71,15 +70,6 @@ class PathCosts {
     const Phase& c = phases_[first];
     return c.least_evict_at < end ? c.least_evict_at
                                   : evict_.ArgMin(first, end);
-  }
-  OrderedPairMin::Pair EvictThenFetch(uint32_t first, uint32_t end) const {
-    const Phase& evict = phases_[first];
-    const Phase& fetch = phases_[end];
-    if (evict.least_evict_at < fetch.least_fetch_at) {
-      return {evict.least_evict + fetch.least_fetch, evict.least_evict_at,
-              fetch.least_fetch_at};
-    }
-    return evict_then_fetch_.Least(first, end);
   }
 
  private:
@@ -91,7 +81,6 @@ class PathCosts {
   std::vector<double> new_in_hbm_, new_in_dram_;
   RangeMin fetch_;
   RangeMin evict_;
-  OrderedPairMin evict_then_fetch_;
 };
 
 }  // namespace kvplace
