@@ -175,26 +175,20 @@ void ExclusivePaths::Trace(bool resident, uint32_t until) {
         if (j == 0) totals_.Occupy(born_, until, bytes_);
         break;
       case kPromoted:
-        totals_.Occupy(previous + 1, until, bytes_);
-        totals_.demand[previous].usage.promoted += bytes_;
+        totals_.Promote(previous, until, bytes_);
         resident = false;
         break;
-      case kFetched: {
-        const uint32_t fetched_in =
-            costs_.FetchAt(j > 0 ? FetchFrom(uses_[j - 1]) : born_, at);
-        totals_.Occupy(fetched_in + 1, until, bytes_);
-        totals_.demand[fetched_in].usage.prefetched += bytes_;
+      case kFetched:
+        totals_.Fetch(
+            costs_.FetchAt(j > 0 ? FetchFrom(uses_[j - 1]) : born_, at), until,
+            bytes_);
         resident = false;
         break;
-      }
-      default: {
-        const uint32_t fetched_in = costs_.phase(at).least_fetch_at;
-        totals_.Occupy(fetched_in + 1, until, bytes_);
-        totals_.demand[fetched_in].usage.prefetched += bytes_;
+      default:
+        totals_.Fetch(costs_.phase(at).least_fetch_at, until, bytes_);
         until = costs_.phase(previous).least_evict_at;
         totals_.demand[until].usage.evicted += bytes_;
         break;
-      }
     }
   }
 }

@@ -107,19 +107,15 @@ void InclusivePaths::Trace(bool resident) {
         if (j == 0) totals_.Occupy(born_, until, bytes_);
         break;
       case kPromoted:
-        totals_.Occupy(previous + 1, until, bytes_);
-        totals_.demand[previous].usage.promoted += bytes_;
+        totals_.Promote(previous, until, bytes_);
         resident = false;
         break;
-      default: {
-        const uint32_t fetched_in =
-            costs_.FetchAt(j > 0 ? previous + 1 : born_, at);
-        totals_.Occupy(fetched_in + 1, until, bytes_);
-        totals_.demand[fetched_in].usage.prefetched += bytes_;
+      default:
+        totals_.Fetch(costs_.FetchAt(j > 0 ? previous + 1 : born_, at), until,
+                      bytes_);
         resident = (choice & kLeft) != 0;
         until = previous;
         break;
-      }
     }
   }
 }

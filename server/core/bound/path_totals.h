@@ -34,6 +34,16 @@ struct PathTotals {
     demand[from].resident += bytes;
     if (until + 1 < demand.size()) demand[until + 1].resident -= bytes;
   }
+  // And how a stay that ends with phase `until` began, at the end of phase
+  // `at`.
+  void Promote(uint32_t at, uint32_t until, double bytes) {
+    demand[at].usage.promoted += bytes;
+    Occupy(at + 1, until, bytes);
+  }
+  void Fetch(uint32_t at, uint32_t until, double bytes) {
+    demand[at].usage.prefetched += bytes;
+    Occupy(at + 1, until, bytes);
+  }
 };
 
 // How a block comes to be in HBM at a use; two bits of a choice.
