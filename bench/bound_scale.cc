@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -36,8 +37,9 @@ namespace {
 std::atomic<size_t> allocated{0};
 std::atomic<size_t> most_allocated{0};
 
-void* Allocate(size_t size) {
-  void* const memory = std::malloc(size);
+void* Allocate(size_t size, size_t alignment = alignof(std::max_align_t)) {
+  void* const memory = std::aligned_alloc(
+      alignment, (size + alignment - 1) / alignment * alignment);
   if (memory == nullptr) throw std::bad_alloc();
   const size_t now = allocated += malloc_usable_size(memory);
   size_t most = most_allocated;
@@ -54,8 +56,15 @@ void Free(void* memory) {
 }  // namespace
 
 void* operator new(size_t size) { return Allocate(size); }
+void* operator new(size_t size, std::align_val_t alignment) {
+  return Allocate(size, static_cast<size_t>(alignment));
+}
 void operator delete(void* memory) noexcept { Free(memory); }
 void operator delete(void* memory, size_t) noexcept { Free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { Free(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept {
+  Free(memory);
+}
 
 namespace kvplace {
 namespace {

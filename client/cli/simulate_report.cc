@@ -3,46 +3,28 @@
 #include <fmt/format.h>
 #include <fmt/ostream.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
+
+#include "client/cli/report_parts.h"
 
 namespace kvplace {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json Number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-
-double ReadBytes(const SimulationResult& r) {
-  return static_cast<double>(r.run.traffic.reads().count());
-}
-
-double MissShare(const SimulationResult& r) {
-  const double reads = ReadBytes(r);
-  return reads > 0
-             ? static_cast<double>(r.run.traffic.dram_reads.count()) / reads
-             : 0;
-}
-
 // T_roof / T; null without a bound or without time.
 Json RooflineRatio(const SimulationReport& report, const SimulationResult& r) {
   const double seconds = r.run.seconds.value();
   if (!report.roofline_seconds || seconds <= 0) return nullptr;
-  return Number(*report.roofline_seconds / seconds);
+  return NumberJson(*report.roofline_seconds / seconds);
 }
 
 // Certified bound / T; null without it or without time.
 Json HindsightRatio(const SimulationReport& report, const SimulationResult& r) {
   const double seconds = r.run.seconds.value();
   if (!report.hindsight || seconds <= 0) return nullptr;
-  return Number(report.hindsight->lower.value() / seconds);
-}
-
-std::string Ratio(const Json& ratio) {
-  return ratio.is_null() ? "-" : fmt::format("{:.3f}", ratio.get<double>());
+  return NumberJson(report.hindsight->lower.value() / seconds);
 }
 
 Json BoundsJson(const SimulationReport& report) {
@@ -52,11 +34,12 @@ Json BoundsJson(const SimulationReport& report) {
                  {"iterations", nullptr},
                  {"seconds_spent", nullptr}};
   if (report.roofline_seconds) {
-    bounds["roofline_seconds"] = Number(*report.roofline_seconds);
+    bounds["roofline_seconds"] = NumberJson(*report.roofline_seconds);
   }
   if (report.hindsight) {
-    bounds["hindsight_seconds"] = Number(report.hindsight->lower.value());
-    bounds["hindsight_upper_seconds"] = Number(report.hindsight->upper.value());
+    bounds["hindsight_seconds"] = NumberJson(report.hindsight->lower.value());
+    bounds["hindsight_upper_seconds"] =
+        NumberJson(report.hindsight->upper.value());
     bounds["iterations"] = report.hindsight->iterations;
     bounds["seconds_spent"] = report.hindsight->seconds_spent;
   }
@@ -64,37 +47,22 @@ Json BoundsJson(const SimulationReport& report) {
 }
 
 Json ResultJson(const SimulationReport& report, const SimulationResult& r) {
-  const PhaseTraffic& t = r.run.traffic;
   Json json = {{"policy", r.policy},
                {"clairvoyant", r.clairvoyant},
                {"delay_steps", r.delay_steps},
-               {"total_seconds", Number(r.run.seconds.value())},
-               {"hbm_read_bytes", t.hbm_reads.count()},
-               {"dram_read_bytes", t.dram_reads.count()},
-               {"promoted_on_read_bytes", t.promoted.count()},
-               {"prefetched_bytes", t.prefetched.count()},
-               {"demoted_bytes", t.demoted.count()},
-               {"new_kv_bytes", t.new_kv().count()},
-               {"miss_share", MissShare(r)},
-               {"roofline_ratio", RooflineRatio(report, r)},
-               {"hindsight_ratio", HindsightRatio(report, r)},
-               {"decide_microseconds",
-                {{"p50", r.decide_microseconds_p50},
-                 {"p99", r.decide_microseconds_p99}}}};
+               {"total_seconds", NumberJson(r.run.seconds.value())}};
+  json.update(TrafficJson(r.run.traffic));
+  json.update(Json{{"roofline_ratio", RooflineRatio(report, r)},
+                   {"hindsight_ratio", HindsightRatio(report, r)},
+                   {"decide_microseconds",
+                    {{"p50", r.decide_microseconds_p50},
+                     {"p99", r.decide_microseconds_p99}}}});
   if (r.annealed) {
     json["annealed"] = {{"window_steps", r.annealed->point.window_steps},
                         {"share", r.annealed->point.share},
                         {"iterations", r.annealed->iterations}};
   }
   return json;
-}
-
-Json ProfileJson(const MachineProfile& profile) {
-  return {{"name", profile.name},
-          {"hbm_bytes_per_second", Number(profile.hbm.value())},
-          {"link_read_bytes_per_second", Number(profile.link_read.value())},
-          {"link_write_bytes_per_second", Number(profile.link_write.value())},
-          {"dram_bytes_per_second", Number(profile.dram.value())}};
 }
 
 int64_t TotalReadBytes(const Workload& workload) {
@@ -105,12 +73,6 @@ int64_t TotalReadBytes(const Workload& workload) {
 
 std::string Gigabytes(int64_t bytes) {
   return fmt::format("{:.3f} GB", static_cast<double>(bytes) / 1e9);
-}
-
-// Share of reads, 0..1.
-double Share(const SimulationResult& r, Bytes bytes) {
-  const double reads = ReadBytes(r);
-  return reads > 0 ? static_cast<double>(bytes.count()) / reads : 0;
 }
 
 // The certified bound, and the schedule that shows how close one can come.
@@ -212,15 +174,17 @@ void PrintTable(const SimulationReport& report, std::ostream& out) {
   }
   if (report.hindsight) PrintHindsight(report, out);
   for (const SimulationResult& r : report.results) {
+    const PhaseTraffic& t = r.run.traffic;
     fmt::print(
         out,
         "{:<16}{:>6}{:>13.6f}{:>10}{:>11}{:>8.2f}%{:>9.2f}%{:>9.2f}%{:>8.1f} "
         "us\n",
         r.policy + (r.clairvoyant ? "*" : ""), r.delay_steps,
-        r.run.seconds.value(), Ratio(RooflineRatio(report, r)),
-        Ratio(HindsightRatio(report, r)), 100 * MissShare(r),
-        100 * Share(r, r.run.traffic.promoted),
-        100 * Share(r, r.run.traffic.demoted), r.decide_microseconds_p50);
+        r.run.seconds.value(), RatioText(RooflineRatio(report, r)),
+        RatioText(HindsightRatio(report, r)),
+        100 * ShareOf(t.dram_reads, t.reads()),
+        100 * ShareOf(t.promoted, t.reads()),
+        100 * ShareOf(t.demoted, t.reads()), r.decide_microseconds_p50);
   }
   fmt::print(out,
              "\nroofline, hindsight: bound / time, 1 is best. misses, "

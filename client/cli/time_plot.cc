@@ -166,6 +166,15 @@ std::string Shortened(std::string_view text, double font_size, double width) {
   return std::string(text.substr(0, fits)) + "\u2026";
 }
 
+void DrawFrame(const PlotArea& area, SvgWriter& svg) {
+  svg.Element("path",
+              {{"d", fmt::format("M{} {}V{}H{}", SvgNumber(area.left),
+                                 SvgNumber(area.top), SvgNumber(area.bottom()),
+                                 SvgNumber(area.right()))},
+               {"fill", "none"},
+               {"stroke", kInk}});
+}
+
 void WriteSvg(const TimePlot& plot, std::ostream& out) {
   const PlotArea lines{kLeft, kLinesTop, kDataWidth, kLinesHeight};
   const PlotArea bars{kLeft, lines.bottom() + kBetween, kDataWidth,

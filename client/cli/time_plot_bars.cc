@@ -135,13 +135,7 @@ class BarsPanel {
           "text", axis_.Label(tick),
           {{"x", x}, {"y", area_.bottom() + 16}, {"text-anchor", "middle"}});
     }
-    svg_.Element(
-        "path",
-        {{"d", fmt::format("M{} {}V{}H{}", SvgNumber(area_.left),
-                           SvgNumber(area_.top), SvgNumber(area_.bottom()),
-                           SvgNumber(area_.right()))},
-         {"fill", "none"},
-         {"stroke", kInk}});
+    DrawFrame(area_, svg_);
     svg_.Text("text",
               fmt::format("Total of {} step{} ({})", steps_,
                           steps_ == 1 ? "" : "s", unit_.name),

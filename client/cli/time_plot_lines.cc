@@ -142,13 +142,7 @@ class LinesPanel {
                  {"y", area_.bottom() + 17},
                  {"text-anchor", "middle"}});
     }
-    svg_.Element(
-        "path",
-        {{"d", fmt::format("M{} {}V{}H{}", SvgNumber(area_.left),
-                           SvgNumber(area_.top), SvgNumber(area_.bottom()),
-                           SvgNumber(area_.right()))},
-         {"fill", "none"},
-         {"stroke", kInk}});
+    DrawFrame(area_, svg_);
     svg_.Close();
     AxisNames();
   }

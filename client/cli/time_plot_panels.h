@@ -44,6 +44,9 @@ std::string NameOf(const TimePlot::Policy& policy);
 // side.
 std::string Shortened(std::string_view text, double font_size, double width);
 
+// The axes' lines: left and below.
+void DrawFrame(const PlotArea& area, SvgWriter& svg);
+
 // Time over steps with its legend, which takes `legend_width` to the right of
 // the area.
 void DrawLines(const TimePlot& plot, const PlotArea& area, double legend_width,

@@ -4,7 +4,6 @@
 #include <fmt/ostream.h>
 
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/report_parts.h"
 
 namespace kvplace::client {
 namespace {
@@ -25,12 +25,6 @@ double Microseconds(std::vector<absl::Duration> waits, double share) {
   const auto rank =
       static_cast<size_t>(share * static_cast<double>(waits.size() - 1) + 0.5);
   return absl::ToDoubleMicroseconds(waits[rank]);
-}
-
-double Share(Bytes part, Bytes whole) {
-  return whole > Bytes(0) ? static_cast<double>(part.count()) /
-                                static_cast<double>(whole.count())
-                          : 0;
 }
 
 Json RooflineRatio(const ReplayResult& result) {
@@ -62,25 +56,12 @@ Json SessionJson(const WorkerReport& report) {
           {"offline_steps", stats.offline_steps}};
 }
 
-Json ProfileJson(const MachineProfile& profile) {
-  return {{"name", profile.name},
-          {"hbm_bytes_per_second", profile.hbm.value()},
-          {"link_read_bytes_per_second", profile.link_read.value()},
-          {"link_write_bytes_per_second", profile.link_write.value()},
-          {"dram_bytes_per_second", profile.dram.value()}};
-}
-
-std::string Ratio(const Json& ratio) {
-  return ratio.is_null() ? "-" : fmt::format("{:.3f}", ratio.get<double>());
-}
-
 }  // namespace
 
 void PrintJson(const WorkerReport& report, std::ostream& out) {
   const ReplayResult& result = *report.result;
-  const PhaseTraffic& t = result.traffic;
   const DeviceConfig& device = report.session->device;
-  const Json document = {
+  Json document = {
       {"schema", "kvplace.worker/1"},
       {"server", report.session->target},
       {"node", report.session->node_id},
@@ -95,23 +76,17 @@ void PrintJson(const WorkerReport& report, std::ostream& out) {
       {"blocks", report.workload->blocks},
       {"hbm_capacity_bytes", device.hbm_capacity.count()},
       {"fixed_bytes_per_phase", device.fixed_bytes_per_phase.count()},
-      {"total_seconds", result.seconds.value()},
-      {"hbm_read_bytes", t.hbm_reads.count()},
-      {"dram_read_bytes", t.dram_reads.count()},
-      {"promoted_on_read_bytes", t.promoted.count()},
-      {"prefetched_bytes", t.prefetched.count()},
-      {"demoted_bytes", t.demoted.count()},
-      {"new_kv_bytes", t.new_kv().count()},
-      {"miss_share", Share(t.dram_reads, t.reads())},
-      {"roofline_seconds", result.roofline.value()},
-      {"roofline_ratio", RooflineRatio(result)},
-      {"wall_seconds", report.wall_seconds},
-      {"order_wait_microseconds",
-       {{"p50", Microseconds(result.waits, 0.5)},
-        {"p99", Microseconds(result.waits, 0.99)},
-        {"max", Microseconds(result.waits, 1)}}},
-      {"plan_timeouts", result.plan_timeouts},
-      {"session", SessionJson(report)}};
+      {"total_seconds", result.seconds.value()}};
+  document.update(TrafficJson(result.traffic));
+  document.update(Json{{"roofline_seconds", result.roofline.value()},
+                       {"roofline_ratio", RooflineRatio(result)},
+                       {"wall_seconds", report.wall_seconds},
+                       {"order_wait_microseconds",
+                        {{"p50", Microseconds(result.waits, 0.5)},
+                         {"p99", Microseconds(result.waits, 0.99)},
+                         {"max", Microseconds(result.waits, 1)}}},
+                       {"plan_timeouts", result.plan_timeouts},
+                       {"session", SessionJson(report)}});
   out << document.dump(2) << "\n";
 }
 
@@ -134,11 +109,11 @@ void PrintTable(const WorkerReport& report, std::ostream& out) {
   row("modelled time",
       fmt::format("{:.6f} s, roofline {:.6f} s, ratio {}",
                   result.seconds.value(), result.roofline.value(),
-                  Ratio(RooflineRatio(result))));
+                  RatioText(RooflineRatio(result))));
   row("read", fmt::format("{:.3f} GB from HBM, {:.3f} GB from DRAM, misses "
                           "{:.2f}%",
                           gigabytes(t.hbm_reads), gigabytes(t.dram_reads),
-                          100 * Share(t.dram_reads, t.reads())));
+                          100 * ShareOf(t.dram_reads, t.reads())));
   row("moved", fmt::format("{:.3f} GB promoted, {:.3f} GB prefetched, {:.3f} "
                            "GB demoted, {:.3f} GB new KV",
                            gigabytes(t.promoted), gigabytes(t.prefetched),

@@ -5,8 +5,8 @@
 
 #include "server/core/policy/belady_policy.h"
 #include "server/replay/closed_loop.h"
+#include "tests/replay/checked_run.h"
 #include "tests/replay/hand_workload.h"
-#include "tests/replay/schedule_checker.h"
 #include "tests/replay/slow_twin.h"
 #include "tests/testing/random_workload.h"
 #include "tests/testing/small_device.h"
@@ -17,24 +17,13 @@ namespace {
 
 // Blocks that belady reads from DRAM or prefetches.
 uint64_t DramReads(const Workload& workload, uint64_t capacity) {
-  const DeviceConfig device =
-      DeviceFor(workload, SmallDevice(1, 1, 1).profile,
-                ResidencyMode::kInclusive, capacity, Bytes(0), false);
   RecordedFuture future(workload);
   const BeladyPolicy policy(&future);
-  ScheduleChecker checker(workload, device);
-  LoopOptions options;
-  options.on_start = [&](const auto& hbm) { checker.Start(hbm); };
-  options.on_phase = [&](size_t phase, const PhaseOutcome& outcome) {
-    checker.Phase(phase, outcome);
-  };
-  const auto run = RunClosedLoop(workload, device, policy, &future, options);
-  EXPECT_THAT(run, IsOk());
-  if (!run.ok()) return 0;
-  checker.Finish(*run);
-  EXPECT_EQ(run->traffic.prefetched, Bytes(0));
-  return static_cast<uint64_t>(run->traffic.dram_reads /
-                               workload.block_bytes());
+  const PhaseTraffic traffic =
+      RunChecked(workload, SmallDeviceFor(workload, capacity), policy, &future)
+          .result.traffic;
+  EXPECT_EQ(traffic.prefetched, Bytes(0));
+  return static_cast<uint64_t>(traffic.dram_reads / workload.block_bytes());
 }
 
 TEST(BeladyTwin, ByHand) {
@@ -56,9 +45,8 @@ TEST(BeladyTwin, ByHand) {
 TEST(BeladyTwin, RunsAgainWithTheSameFuture) {
   std::mt19937_64 random(5);
   const Workload workload = RandomWorkload({}, random);
-  const DeviceConfig device = DeviceFor(
-      workload, SmallDevice(1, 1, 1).profile, ResidencyMode::kInclusive,
-      workload.peak_live_blocks / 3, Bytes(0), false);
+  const DeviceConfig device =
+      SmallDeviceFor(workload, workload.peak_live_blocks / 3);
   RecordedFuture future(workload);
   const BeladyPolicy policy(&future);
   const auto once = RunClosedLoop(workload, device, policy, &future, {});

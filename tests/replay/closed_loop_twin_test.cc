@@ -3,57 +3,14 @@
 
 #include <random>
 #include <string>
-#include <vector>
 
 #include "server/core/policy/registry.h"
-#include "server/replay/closed_loop.h"
+#include "tests/replay/checked_run.h"
 #include "tests/replay/slow_twin.h"
 #include "tests/testing/random_workload.h"
-#include "tests/testing/small_device.h"
-#include "tests/testing/status_matchers.h"
 
 namespace kvplace {
 namespace {
-
-struct Recorded {
-  std::vector<BlockId> start;
-  std::vector<PhaseOutcome> phases;
-};
-
-Recorded Record(const Workload& workload, uint64_t capacity,
-                const std::string& policy, int delay) {
-  const DeviceConfig device =
-      DeviceFor(workload, SmallDevice(1, 1, 1).profile,
-                ResidencyMode::kInclusive, capacity, Bytes(0), false);
-  const auto made = MakeOnlinePolicy(policy);
-  Recorded recorded;
-  LoopOptions options;
-  options.delay_steps = delay;
-  options.on_start = [&](const std::vector<BlockId>& hbm) {
-    recorded.start = hbm;
-  };
-  options.on_phase = [&](size_t /*phase*/, const PhaseOutcome& outcome) {
-    recorded.phases.push_back(outcome);
-  };
-  EXPECT_THAT(RunClosedLoop(workload, device, **made, nullptr, options),
-              IsOk());
-  return recorded;
-}
-
-void Compare(const Recorded& run, const TwinRun& twin) {
-  ASSERT_EQ(run.start, twin.start);
-  ASSERT_EQ(run.phases.size(), twin.phases.size());
-  for (size_t p = 0; p < run.phases.size(); ++p) {
-    SCOPED_TRACE(testing::Message() << "phase " << p);
-    ASSERT_EQ(run.phases[p].new_hbm, twin.phases[p].new_hbm);
-    ASSERT_EQ(run.phases[p].new_dram, twin.phases[p].new_dram);
-    ASSERT_EQ(run.phases[p].read_hbm, twin.phases[p].read_hbm);
-    ASSERT_EQ(run.phases[p].read_dram, twin.phases[p].read_dram);
-    ASSERT_EQ(run.phases[p].evicted, twin.phases[p].evicted);
-    ASSERT_EQ(run.phases[p].promoted, twin.phases[p].promoted);
-    ASSERT_TRUE(run.phases[p].prefetched.empty());
-  }
-}
 
 struct Case {
   std::string policy;
@@ -93,12 +50,14 @@ TEST_P(ClosedLoopTwin, SameBlocksInEveryPhase) {
     SCOPED_TRACE(testing::Message()
                  << "seed " << seed << ", capacity " << capacity << " of "
                  << workload.peak_live_blocks);
-    const Recorded run =
-        Record(workload, capacity, policy, static_cast<int>(delay));
+    const auto made = MakeOnlinePolicy(policy);
+    const CheckedRun run =
+        RunChecked(workload, SmallDeviceFor(workload, capacity), **made,
+                   nullptr, static_cast<int>(delay));
     const TwinRun twin = policy == "static" ? TwinStatic(workload, capacity)
                          : policy == "lru"  ? TwinLru(workload, capacity, delay)
                                            : TwinLfu(workload, capacity, delay);
-    ASSERT_NO_FATAL_FAILURE(Compare(run, twin));
+    ASSERT_NO_FATAL_FAILURE(CompareBlocks(run.blocks, twin));
     for (const TwinPhase& phase : twin.phases) {
       moved += phase.promoted.size() + phase.evicted.size();
     }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <tuple>
 #include <vector>
 
@@ -10,13 +9,6 @@
 
 namespace kvplace {
 namespace {
-
-using Set = std::set<BlockId>;
-
-template <typename List>
-bool Has(const List& list, BlockId block) {
-  return std::find(list.begin(), list.end(), block) != list.end();
-}
 
 class Oracle {
  public:
@@ -35,7 +27,7 @@ class Oracle {
 
  protected:
   // Chooses from live_, hbm_ and coming_, what begins in phase p + 1.
-  virtual void Choose(size_t p, const Set& misses, TwinPhase* phase) = 0;
+  virtual void Choose(size_t p, const TwinBlocks& misses, TwinPhase* phase) = 0;
 
   bool Read(BlockId block, size_t phase) const {
     return Has(workload_.reads[phase], block);
@@ -83,12 +75,12 @@ class Oracle {
   const Workload& workload_;
   const uint64_t capacity_;
   const uint32_t window_;
-  Set live_, hbm_, coming_, births_in_hbm_;
+  TwinBlocks live_, hbm_, coming_, births_in_hbm_;
 
  private:
   // What is read soonest; of equals births of phase 0, then the lower block.
   void Start(TwinRun* run) {
-    live_ = Set(workload_.initial.begin(), workload_.initial.end());
+    live_ = TwinBlocks(workload_.initial.begin(), workload_.initial.end());
     std::vector<std::tuple<size_t, bool, BlockId>> all;
     for (const BlockId b : live_) all.emplace_back(NextRead(b, 0), true, b);
     if (workload_.phases() > 0) {
@@ -113,7 +105,7 @@ class Oracle {
       if (hbm) hbm_.insert(b);
     }
     births_in_hbm_.clear();
-    Set misses;
+    TwinBlocks misses;
     for (const BlockId b : workload_.reads[p]) {
       const bool hit = hbm_.count(b) > 0;
       (hit ? phase.read_hbm : phase.read_dram).push_back(b);
@@ -127,7 +119,7 @@ class Oracle {
     coming_.clear();
     if (p + 1 < workload_.phases()) {
       const auto births = workload_.births[p + 1];
-      coming_ = Set(births.begin(), births.end());
+      coming_ = TwinBlocks(births.begin(), births.end());
     }
     Choose(p, misses, &phase);
     return phase;
@@ -146,7 +138,7 @@ class Lookahead final : public Oracle {
  private:
   using Wish = std::tuple<int, size_t, BlockId, bool>;  // -uses, next, birth
 
-  void Choose(size_t p, const Set& misses, TwinPhase* phase) override {
+  void Choose(size_t p, const TwinBlocks& misses, TwinPhase* phase) override {
     std::vector<Wish> wishes;
     const auto add = [&](BlockId b, bool birth) {
       if (Uses(b, p) > 0) {
@@ -213,7 +205,7 @@ class Slack final : public Oracle {
     slack_ = thirds > 0 ? thirds / 3 : 0;
   }
 
-  void Choose(size_t p, const Set& misses, TwinPhase* phase) override {
+  void Choose(size_t p, const TwinBlocks& misses, TwinPhase* phase) override {
     std::vector<Candidate> candidates;
     const auto add = [&](BlockId b, Kind kind) {
       const double worth = Uses(b, p) / (kind == kPrefetch ? 2.0 : 1.0);

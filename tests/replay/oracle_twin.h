@@ -8,7 +8,7 @@
 
 #include "server/core/units.h"
 #include "server/replay/workload.h"
-#include "tests/replay/slow_twin.h"
+#include "tests/replay/twin_run.h"
 
 namespace kvplace {
 

@@ -5,55 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <random>
-#include <vector>
 
 #include "server/core/policy/lookahead_policy.h"
 #include "server/core/policy/slack_policy.h"
-#include "server/replay/closed_loop.h"
+#include "tests/replay/checked_run.h"
 #include "tests/replay/hand_workload.h"
-#include "tests/replay/schedule_checker.h"
 #include "tests/testing/random_workload.h"
 #include "tests/testing/small_device.h"
-#include "tests/testing/status_matchers.h"
 
 namespace kvplace {
 namespace {
-
-// Runs the policy on SmallDevice's machine; the schedule is checked.
-TwinRun Record(const Workload& workload, const DeviceConfig& device,
-               const Policy& policy, RecordedFuture* future) {
-  TwinRun run;
-  ScheduleChecker checker(workload, device);
-  LoopOptions options;
-  options.on_start = [&](const std::vector<BlockId>& hbm) {
-    run.start = hbm;
-    checker.Start(hbm);
-  };
-  options.on_phase = [&](size_t phase, const PhaseOutcome& o) {
-    checker.Phase(phase, o);
-    run.phases.push_back({o.new_hbm, o.new_dram, o.read_hbm, o.read_dram,
-                          o.promoted, o.prefetched, o.evicted});
-  };
-  const auto result = RunClosedLoop(workload, device, policy, future, options);
-  EXPECT_THAT(result, IsOk());
-  if (result.ok()) checker.Finish(*result);
-  return run;
-}
-
-void Compare(const TwinRun& run, const TwinRun& twin) {
-  ASSERT_EQ(run.start, twin.start);
-  ASSERT_EQ(run.phases.size(), twin.phases.size());
-  for (size_t p = 0; p < run.phases.size(); ++p) {
-    SCOPED_TRACE(testing::Message() << "phase " << p);
-    ASSERT_EQ(run.phases[p].new_hbm, twin.phases[p].new_hbm);
-    ASSERT_EQ(run.phases[p].new_dram, twin.phases[p].new_dram);
-    ASSERT_EQ(run.phases[p].read_hbm, twin.phases[p].read_hbm);
-    ASSERT_EQ(run.phases[p].read_dram, twin.phases[p].read_dram);
-    ASSERT_EQ(run.phases[p].promoted, twin.phases[p].promoted);
-    ASSERT_EQ(run.phases[p].prefetched, twin.phases[p].prefetched);
-    ASSERT_EQ(run.phases[p].evicted, twin.phases[p].evicted);
-  }
-}
 
 uint32_t UpTo(uint64_t most, std::mt19937_64& random) {
   return static_cast<uint32_t>(random() % (most + 1));
@@ -88,13 +49,11 @@ TEST_P(OracleTwin, LookaheadMovesTheSameBlocks) {
   SCOPED_TRACE(testing::Message()
                << "seed " << GetParam() << ", capacity " << capacity
                << ", window " << window << ", share " << share);
-  const DeviceConfig device =
-      DeviceFor(workload, SmallDevice(1, 1, 1).profile,
-                ResidencyMode::kInclusive, capacity, Bytes(0), false);
+  const DeviceConfig device = SmallDeviceFor(workload, capacity);
   RecordedFuture future(workload);
   const LookaheadPolicy policy(&future, {"lookahead-1", window, share});
-  Compare(Record(workload, device, policy, &future),
-          TwinLookahead(workload, capacity, window, share));
+  CompareBlocks(RunChecked(workload, device, policy, &future).blocks,
+                TwinLookahead(workload, capacity, window, share));
 }
 
 TEST_P(OracleTwin, SlackMovesTheSameBlocks) {
@@ -113,8 +72,8 @@ TEST_P(OracleTwin, SlackMovesTheSameBlocks) {
       capacity, fixed, false);
   RecordedFuture future(workload);
   const SlackPolicy policy(&future, window);
-  Compare(Record(workload, device, policy, &future),
-          TwinSlack(workload, capacity, exclusive, fixed, window));
+  CompareBlocks(RunChecked(workload, device, policy, &future).blocks,
+                TwinSlack(workload, capacity, exclusive, fixed, window));
 }
 
 // The workloads are worth comparing.
@@ -153,10 +112,7 @@ TEST(LookaheadByHand, KeepsWhatTheNextStepReads) {
   RecordedFuture future(workload);
   const LookaheadPolicy policy(&future, {});
   const TwinRun run =
-      Record(workload,
-             DeviceFor(workload, SmallDevice(1, 1, 1).profile,
-                       ResidencyMode::kInclusive, 2, Bytes(0), false),
-             policy, &future);
+      RunChecked(workload, SmallDeviceFor(workload, 2), policy, &future).blocks;
   EXPECT_EQ(run.start, Ids({0, 1}));
   // Phase 1 reads 2, which phase 2 reads again: 0 goes, unread in step 2.
   EXPECT_EQ(run.phases[1].promoted, Ids({2}));

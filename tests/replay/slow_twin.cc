@@ -3,18 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
 namespace kvplace {
 namespace {
-
-using Set = std::set<BlockId>;
-
-template <typename List>
-bool Has(const List& list, BlockId block) {
-  return std::find(list.begin(), list.end(), block) != list.end();
-}
 
 // A device that promotes every miss and puts births into HBM, and its history.
 class PromoteAll {
@@ -26,8 +20,8 @@ class PromoteAll {
   TwinRun Run() {
     TwinRun run;
     run.start = TwinStart(workload_, capacity_);
-    now_.live = Set(workload_.initial.begin(), workload_.initial.end());
-    now_.hbm = Set(run.start.begin(), run.start.end());
+    now_.live = TwinBlocks(workload_.initial.begin(), workload_.initial.end());
+    now_.hbm = TwinBlocks(run.start.begin(), run.start.end());
     now_.recency = run.start;
     std::sort(
         now_.recency.begin(), now_.recency.end(),
@@ -49,7 +43,7 @@ class PromoteAll {
 
  protected:
   struct State {
-    Set live, hbm;
+    TwinBlocks live, hbm;
     // Of the blocks in HBM, oldest first.
     std::vector<BlockId> recency;
   };

@@ -5,23 +5,12 @@
 #define KVPLACE_TESTS_REPLAY_SLOW_TWIN_H_
 
 #include <cstdint>
-#include <set>
 #include <vector>
 
 #include "server/replay/workload.h"
+#include "tests/replay/twin_run.h"
 
 namespace kvplace {
-
-struct TwinPhase {
-  std::vector<BlockId> new_hbm, new_dram, read_hbm, read_dram;
-  // In the order in which it happens.
-  std::vector<BlockId> promoted, prefetched, evicted;
-};
-
-struct TwinRun {
-  std::vector<BlockId> start;
-  std::vector<TwinPhase> phases;
-};
 
 // The start of every online policy.
 std::vector<BlockId> TwinStart(const Workload& workload, uint64_t capacity);

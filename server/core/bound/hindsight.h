@@ -39,8 +39,8 @@ struct HindsightOptions {
   // it there is no time limit.
   std::function<double()> now;
   ParallelFor parallel = RunInOrder;
-  // Of the order in which blocks are visited. The result depends on nothing
-  // else unless the time limit strikes.
+  // Of the order in which blocks are visited. Without `now` the result depends
+  // on nothing else; with it, also on how much of the time is over when.
   uint64_t seed = 1;
   // Prices to start from, by phase, of an earlier window much like this one;
   // empty: from the machine.

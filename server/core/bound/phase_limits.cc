@@ -35,28 +35,37 @@ std::array<double, kPhaseLimits> PhaseLimits::Of(const PhaseUsage& u,
           h0 * hbm_};
 }
 
-UsageCost PhaseLimits::CostOf(const PhasePrices& prices) const {
+PhaseLoad PhaseLimits::PriceOf(const PhasePrices& prices) const {
   const auto& th = prices.limit;
-  const double read = th[kLinkRead] * link_read_ + th[kInternal] * internal_;
+  const double internal = th[kInternal] * internal_;
   const double hbm = th[kHbm] * hbm_;
-  UsageCost cost;
+  PhaseLoad price;
+  price.dram_read = th[kLinkRead] * link_read_ + internal;
+  price.dram_write = th[kLinkWrite] * link_write_ + internal;
   if (exclusive_) {
-    const double write =
-        th[kLinkWrite] * link_write_ + th[kInternal] * internal_;
-    cost.hit = hbm;
-    cost.miss = read;
-    cost.promote = hbm;
-    cost.prefetch = hbm + read;
-    cost.evict = hbm + write;
-    cost.new_in_hbm = hbm;
-    cost.new_in_dram = write;
-    return cost;
+    price.hbm = hbm;
+    return price;
   }
-  const double both = th[kBoth] * both_ + th[kBothInternal] * both_internal_;
-  cost.hit = both;
-  cost.miss = both + read;
-  cost.promote = both + hbm;
-  cost.prefetch = 2 * both + hbm + read;
+  const double both_internal = th[kBothInternal] * both_internal_;
+  price.hbm = th[kBoth] * both_ + both_internal;
+  price.dram_read += price.hbm;
+  price.dram_write += both_internal;
+  price.fixed = hbm;
+  return price;
+}
+
+UsageCost PhaseLimits::CostOf(const PhasePrices& prices) const {
+  const PhaseLoad price = PriceOf(prices);
+  UsageCost cost;
+  cost.hit = price.hbm;
+  cost.miss = price.dram_read;
+  cost.promote = price.hbm + price.fixed;
+  cost.prefetch = cost.promote + price.dram_read;
+  if (exclusive_) {
+    cost.evict = price.hbm + price.dram_write;
+    cost.new_in_hbm = price.hbm;
+    cost.new_in_dram = price.dram_write;
+  }
   return cost;
 }
 

@@ -48,6 +48,14 @@ struct UsageCost {
   double new_in_dram = 0;
 };
 
+// What a phase moves, by where: bytes of it, or seconds per byte.
+struct PhaseLoad {
+  double hbm = 0;  // reads, writes and W
+  double dram_read = 0;
+  double dram_write = 0;
+  double fixed = 0;  // the part of hbm that routing cannot move
+};
+
 class PhaseLimits {
  public:
   // Limit k's index in PhasePrices::limit.
@@ -58,7 +66,9 @@ class PhaseLimits {
   // Every limit's seconds. `new_kv`: of the phase, all blocks (inclusive).
   std::array<double, kPhaseLimits> Of(const PhaseUsage& usage,
                                       double new_kv) const;
-  // What the prices charge for a byte of each use...
+  // What the prices charge for a byte of each load...
+  PhaseLoad PriceOf(const PhasePrices& prices) const;
+  // ... of each use...
   UsageCost CostOf(const PhasePrices& prices) const;
   // ... and for what no schedule can change: W, and new KV in inclusive mode.
   double Fixed(const PhasePrices& prices, double new_kv) const;
@@ -67,10 +77,18 @@ class PhaseLimits {
   bool has(int limit) const { return !exclusive_ || limit >= kLinkRead; }
   bool exclusive() const { return exclusive_; }
 
+  // Seconds per byte of each limit.
+  double both() const { return both_; }
+  double both_internal() const { return both_internal_; }
+  double link_read() const { return link_read_; }
+  double link_write() const { return link_write_; }
+  double internal() const { return internal_; }
+  double hbm() const { return hbm_; }
+
  private:
   bool exclusive_;
   double fixed_;
-  // Seconds per byte; 0 where the bandwidth is infinite.
+  // 0 where the bandwidth is infinite.
   double both_, both_internal_, link_read_, link_write_, internal_, hbm_;
 };
 

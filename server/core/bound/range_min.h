@@ -38,36 +38,6 @@ class RangeMin {
   std::vector<uint32_t> table_;
 };
 
-// The best ordered pair: positions i < j of a range with least first[i] +
-// second[j]. A segment tree.
-//
-// Thread-safety: const between Builds.
-class OrderedPairMin {
- public:
-  struct Pair {
-    double sum;
-    uint32_t first, second;
-  };
-
-  void Build(const std::vector<double>& first,
-             const std::vector<double>& second);
-  // Over i < j in [begin, end); the sum is infinite where there is none.
-  Pair Least(uint32_t begin, uint32_t end) const;
-
- private:
-  struct Node {
-    Pair pair;
-    // Least of each alone, and where.
-    double first, second;
-    uint32_t first_at, second_at;
-  };
-  static Node Join(const Node& left, const Node& right);
-  static Node Nothing();
-
-  size_t leaves_ = 0;
-  std::vector<Node> nodes_;
-};
-
 }  // namespace kvplace
 
 #endif  // KVPLACE_SERVER_CORE_BOUND_RANGE_MIN_H_

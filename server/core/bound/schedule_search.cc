@@ -5,8 +5,6 @@
 #include <numeric>
 #include <utility>
 
-#include "server/core/bound/phase_limits.h"
-
 namespace kvplace {
 namespace {
 
@@ -22,25 +20,15 @@ ScheduleSearch::ScheduleSearch(const AccessWindow& window,
     : window_(window),
       random_(seed),
       order_(window.blocks()),
-      exclusive_(window.exclusive()),
+      limits_(window.device()),
       routing_(window.device().read_routing) {
   std::iota(order_.begin(), order_.end(), 0u);
-  const MachineProfile& machine = window.device().profile;
-  const double hbm = machine.hbm.value();
-  const double dram =
-      machine.dram.value() / window.device().devices_sharing_dram;
-  hbm_ = 1 / hbm;
-  link_read_ = 1 / machine.link_read.value();
-  link_write_ = 1 / machine.link_write.value();
-  dram_ = 1 / dram;
-  both_ = 1 / (hbm + machine.link_read.value());
-  both_dram_ = 1 / (hbm + dram);
   for (uint32_t i = 0; i < window.blocks(); ++i) {
     const int64_t bytes = window.block_bytes(i).count();
     if (bytes <= window.capacity().count()) room_ = std::max(room_, bytes);
   }
   block_time_ = static_cast<double>(window.largest_block().count()) *
-                std::max(link_read_, dram_);
+                std::max(limits_.link_read(), limits_.internal());
   Restart(std::move(start));
 }
 
@@ -53,9 +41,9 @@ void ScheduleSearch::Restart(ClairvoyantSchedule start) {
   const double fixed =
       static_cast<double>(window_.device().fixed_bytes_per_phase.count());
   for (uint32_t p = 0; p < phases; ++p) {
-    Load& load = phases_[p].load;
+    PhaseLoad& load = phases_[p].load;
     load.hbm = load.fixed = fixed;
-    if (!exclusive_) {
+    if (!limits_.exclusive()) {
       const auto n = static_cast<double>(window_.new_kv()[p].count());
       load.hbm += n;
       load.fixed += n;
@@ -76,26 +64,27 @@ void ScheduleSearch::Restart(ClairvoyantSchedule start) {
   }
 }
 
-inline double ScheduleSearch::Time(const Load& load) const {
+inline double ScheduleSearch::Time(const PhaseLoad& load) const {
   const double r = load.dram_read;
   const double w = load.dram_write;
-  const double dram =
-      std::max(r * link_read_, std::max(w * link_write_, (r + w) * dram_));
-  const double hbm = routing_
-                         ? std::max((load.hbm + r) * both_,
-                                    std::max((load.hbm + r + w) * both_dram_,
-                                             load.fixed * hbm_))
-                         : load.hbm * hbm_;
+  const double dram = std::max(
+      r * limits_.link_read(),
+      std::max(w * limits_.link_write(), (r + w) * limits_.internal()));
+  const double hbm =
+      routing_ ? std::max((load.hbm + r) * limits_.both(),
+                          std::max((load.hbm + r + w) * limits_.both_internal(),
+                                   load.fixed * limits_.hbm()))
+               : load.hbm * limits_.hbm();
   const double most = std::max(hbm, dram);
   const double inside = std::max(0.0, width_ - std::abs(hbm - dram));
   return most + inside * inside * corner_;
 }
 
 inline double ScheduleSearch::PricedTime(uint32_t phase,
-                                         const Load& load) const {
+                                         const PhaseLoad& load) const {
   const double share = options_->linear_share;
   if (share == 0) return Time(load);
-  const Load& price = phases_[phase].price;
+  const PhaseLoad& price = phases_[phase].price;
   const double linear =
       load.hbm * price.hbm + load.dram_read * price.dram_read +
       load.dram_write * price.dram_write + load.fixed * price.fixed;
@@ -104,24 +93,15 @@ inline double ScheduleSearch::PricedTime(uint32_t phase,
 
 void ScheduleSearch::SetPrices() {
   rent_sums_.resize(options_->prices.size());
-  const double least_rent = hbm_ / (2 * static_cast<double>(rent_sums_.size()));
+  const double least_rent =
+      limits_.hbm() / (2 * static_cast<double>(rent_sums_.size()));
   double sum = 0;
   for (size_t p = 0; p < rent_sums_.size(); ++p) {
     const PhasePrices& prices = options_->prices[p];
     // Where room is free, a shorter stay is still the better one.
     sum += std::max(prices.rent, least_rent);
     rent_sums_[p] = sum;
-    const auto& th = prices.limit;
-    const double both = th[PhaseLimits::kBoth] * both_ +
-                        th[PhaseLimits::kBothInternal] * both_dram_;
-    const double internal = th[PhaseLimits::kInternal] * dram_;
-    const double hbm = th[PhaseLimits::kHbm] * hbm_;
-    Load& price = phases_[p].price;
-    price.dram_read = both + th[PhaseLimits::kLinkRead] * link_read_ + internal;
-    price.dram_write = th[PhaseLimits::kBothInternal] * both_dram_ +
-                       th[PhaseLimits::kLinkWrite] * link_write_ + internal;
-    price.hbm = exclusive_ ? hbm : both;
-    price.fixed = exclusive_ ? 0 : hbm;
+    phases_[p].price = limits_.PriceOf(prices);
   }
 }
 
@@ -143,24 +123,24 @@ void ScheduleSearch::TakeInHand(uint32_t block) {
 void ScheduleSearch::Count(uint32_t block, double sign) {
   const double bytes = sign * bytes_;
   for (size_t j = 0; j < uses_.size(); ++j) {
-    Load& load = phases_[uses_[j].phase()].load;
+    PhaseLoad& load = phases_[uses_[j].phase()].load;
     const Stay& stay = stays_[j];
     if (uses_[j].read()) {
       (stay.resident() ? load.hbm : load.dram_read) += bytes;
     }
-    if (exclusive_) {
+    if (limits_.exclusive()) {
       (stay.resident() ? load.hbm : load.dram_write) += sign * writes_[j];
     }
     if (!stay.resident()) continue;
     const StayEdges edges = EdgesOf(window_.block(block), uses_, stays_, j);
     if (edges.arrival == StayEdges::kPromoted ||
         edges.arrival == StayEdges::kFetched) {
-      Load& before = phases_[stay.from - 1].load;
+      PhaseLoad& before = phases_[stay.from - 1].load;
       before.hbm += bytes;
       before.fixed += bytes;
       if (edges.arrival == StayEdges::kFetched) before.dram_read += bytes;
     }
-    if (exclusive_ && edges.evicted) {
+    if (limits_.exclusive() && edges.evicted) {
       phases_[stay.until].load.hbm += bytes;
       phases_[stay.until].load.dram_write += bytes;
     }
@@ -215,14 +195,14 @@ void ScheduleSearch::TryFetch(size_t j, uint32_t phase, double before,
   const uint32_t end = uses_[j].phase() + 1;
   const double rent = Rent(phase + 1, end);
   if (before + rent >= *best || !OpenFor(j, phase + 1, end)) return;
-  Load load = phases_[phase].load;
+  PhaseLoad load = phases_[phase].load;
   if (stays_[j].resident() && stays_[j].from == phase + 1) {
     // The block's own fetch, which is in the load already.
     load.hbm -= bytes_;
     load.fixed -= bytes_;
     load.dram_read -= bytes_;
   }
-  Load more = load;
+  PhaseLoad more = load;
   more.hbm += bytes_;
   more.fixed += bytes_;
   more.dram_read += bytes_;
@@ -242,8 +222,8 @@ uint32_t ScheduleSearch::PhaseWithSlack(uint32_t first, uint32_t end) {
   const auto a = first + static_cast<uint32_t>((draw >> 32) * length >> 32);
   const auto b = first + static_cast<uint32_t>((draw & kLow) * length >> 32);
   const auto busy = [this](uint32_t phase) {
-    return phases_[phase].load.dram_read * link_read_ -
-           phases_[phase].load.hbm * hbm_;
+    return phases_[phase].load.dram_read * limits_.link_read() -
+           phases_[phase].load.hbm * limits_.hbm();
   };
   return busy(a) <= busy(b) ? a : b;
 }
@@ -276,7 +256,7 @@ void ScheduleSearch::Arrive(uint32_t block, size_t j) {
   }
   if (gap < q) {
     // A fetch costs at least its write into HBM.
-    if (best - before > bytes_ * hbm_) {
+    if (best - before > bytes_ * limits_.hbm()) {
       TryFetch(j, PhaseWithSlack(gap, q), before, step.out_from_in, &best);
     }
     const Stay& now = stays_[j];
@@ -290,12 +270,12 @@ void ScheduleSearch::Arrive(uint32_t block, size_t j) {
   step.out = step.promoted = before;
 }
 
-inline ScheduleSearch::Load ScheduleSearch::LoadOfOthers(size_t j, double read,
-                                                         double written) const {
+inline PhaseLoad ScheduleSearch::LoadOfOthers(size_t j, double read,
+                                              double written) const {
   const Stay& stay = stays_[j];
   const uint32_t p = uses_[j].phase();
   const Stay next = j + 1 < stays_.size() ? stays_[j + 1] : Stay();
-  Load load = phases_[p].load;
+  PhaseLoad load = phases_[p].load;
   if (!stay.resident()) {
     load.dram_read -= read;
     load.dram_write -= written;
@@ -308,7 +288,8 @@ inline ScheduleSearch::Load ScheduleSearch::LoadOfOthers(size_t j, double read,
     return load;
   }
   load.hbm -= read + written;
-  if (exclusive_ && stay.until == p && next.from != p + 1 && p < last_) {
+  if (limits_.exclusive() && stay.until == p && next.from != p + 1 &&
+      p < last_) {
     load.hbm -= bytes_;
     load.dram_write -= bytes_;
   }
@@ -319,9 +300,9 @@ void ScheduleSearch::Serve(size_t j) {
   Step& step = steps_[j];
   const uint32_t p = uses_[j].phase();
   const double read = uses_[j].read() ? bytes_ : 0;
-  const double written = exclusive_ ? writes_[j] : 0;
-  const Load load = LoadOfOthers(j, read, written);
-  Load out = load;
+  const double written = limits_.exclusive() ? writes_[j] : 0;
+  const PhaseLoad load = LoadOfOthers(j, read, written);
+  PhaseLoad out = load;
   out.dram_read += read;
   out.dram_write += written;
   step.out += PricedTime(p, out);
@@ -329,10 +310,10 @@ void ScheduleSearch::Serve(size_t j) {
   out.fixed += bytes_;
   step.promoted += PricedTime(p, out);
   if (step.in >= kNever) return;
-  Load in = load;
+  PhaseLoad in = load;
   in.hbm += read + written;
   step.in += PricedTime(p, in);
-  if (exclusive_) {
+  if (limits_.exclusive()) {
     in.hbm += bytes_;
     in.dram_write += bytes_;
     step.evicted += PricedTime(p, in);
@@ -357,7 +338,7 @@ void ScheduleSearch::TracePath(uint32_t block) {
   const Step& final = steps_[n - 1];
   uint32_t until = last_phase;
   double in = final.evicted;
-  if (exclusive_ && OpenFor(n, last_phase + 1, end + 1)) {
+  if (limits_.exclusive() && OpenFor(n, last_phase + 1, end + 1)) {
     const double stays =
         final.in + (end > last_phase ? Rent(last_phase + 1, end + 1) : 0);
     if (stays < in) {

@@ -22,6 +22,7 @@
 #include "absl/base/attributes.h"
 #include "server/core/bound/access_window.h"
 #include "server/core/bound/clairvoyant_schedule.h"
+#include "server/core/bound/phase_limits.h"
 #include "server/core/bound/prices.h"
 #include "server/core/units.h"
 
@@ -55,18 +56,11 @@ class ScheduleSearch {
   void Restart(ClairvoyantSchedule schedule);
 
  private:
-  // What a phase moves, in bytes.
-  struct Load {
-    double hbm = 0;  // reads, writes and W
-    double dram_read = 0;
-    double dram_write = 0;
-    double fixed = 0;  // the part of hbm that routing cannot move
-  };
   // In one cache line, for it is looked up at every use.
   struct alignas(64) Phase {
-    Load load;
-    // Seconds per byte of each part, by the sweep's prices.
-    Load price;
+    PhaseLoad load;
+    // By the sweep's prices.
+    PhaseLoad price;
   };
   // Costs of the cheapest path up to and with one use of the block in hand.
   struct Step {
@@ -80,10 +74,10 @@ class ScheduleSearch {
   };
   static constexpr double kNever = 1e300;
 
-  ABSL_ATTRIBUTE_ALWAYS_INLINE double Time(const Load& load) const;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE double Time(const PhaseLoad& load) const;
   // The same, with the sweep's share of what the prices say.
   ABSL_ATTRIBUTE_ALWAYS_INLINE double PricedTime(uint32_t phase,
-                                                 const Load& load) const;
+                                                 const PhaseLoad& load) const;
   void SetPrices();
   // Adds (sign 1) or takes away (-1) what a block's stays load the phases with.
   void Count(uint32_t block, double sign);
@@ -105,8 +99,8 @@ class ScheduleSearch {
                 double* best);
   // The load of use j's phase without the block in hand, which reads `read` and
   // writes `written` bytes there.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Load LoadOfOthers(size_t j, double read,
-                                                 double written) const;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE PhaseLoad LoadOfOthers(size_t j, double read,
+                                                      double written) const;
   void Serve(size_t j);
   void TracePath(uint32_t block);
   bool Replace(uint32_t block);
@@ -116,9 +110,9 @@ class ScheduleSearch {
   std::mt19937_64 random_;
   std::vector<uint32_t> order_;
 
-  // The machine, seconds per byte.
-  bool exclusive_, routing_;
-  double hbm_, link_read_, link_write_, dram_, both_, both_dram_;
+  // The machine.
+  const PhaseLimits limits_;
+  const bool routing_;
   // Bytes of the largest block that fits into HBM: the room to leave a phase
   // open.
   int64_t room_ = 0;

@@ -4,14 +4,13 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cmath>
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "tests/testing/random_window.h"
 #include "tests/testing/small_device.h"
+#include "tests/testing/two_threads.h"
 
 namespace kvplace {
 namespace {
@@ -146,16 +145,6 @@ TEST(DualBound, NoBlocksAndNoPhases) {
 }
 
 TEST(DualBound, IsTheSameOnThreads) {
-  const ParallelFor on_two = [](size_t n,
-                                const std::function<void(size_t)>& task) {
-    std::atomic<size_t> next{0};
-    const auto work = [&] {
-      for (size_t i = next++; i < n; i = next++) task(i);
-    };
-    std::thread other(work);
-    work();
-    other.join();
-  };
   for (uint64_t seed = 0; seed < 40; ++seed) {
     std::mt19937_64 random(seed);
     RandomWindowOptions options = Wide(random);
@@ -166,7 +155,7 @@ TEST(DualBound, IsTheSameOnThreads) {
     std::vector<PhaseDemand> once;
     std::vector<PhaseDemand> again;
     const double bound = dual.Evaluate(prices, RunInOrder, &once);
-    ASSERT_EQ(dual.Evaluate(prices, on_two, &again), bound) << seed;
+    ASSERT_EQ(dual.Evaluate(prices, RunOnTwoThreads, &again), bound) << seed;
     for (uint32_t p = 0; p < window.phases(); ++p) {
       ExpectSameUsage(again[p].usage, once[p].usage);
       ASSERT_EQ(again[p].resident, once[p].resident);

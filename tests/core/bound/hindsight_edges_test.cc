@@ -2,16 +2,15 @@
 // tests/replay/hindsight_twin_test.cc compares it with exact optima.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <limits>
 #include <random>
-#include <thread>
 #include <vector>
 
 #include "server/core/bound/hindsight.h"
 #include "tests/testing/random_window.h"
 #include "tests/testing/small_device.h"
 #include "tests/testing/status_matchers.h"
+#include "tests/testing/two_threads.h"
 
 namespace kvplace {
 namespace {
@@ -24,16 +23,6 @@ HindsightOptions Few(uint32_t iterations, uint32_t sweeps) {
   options.max_iterations = iterations;
   options.max_sweeps = sweeps;
   return options;
-}
-
-void RunOnTwoThreads(size_t n, const std::function<void(size_t)>& task) {
-  std::atomic<size_t> next{0};
-  const auto work = [&] {
-    for (size_t i = next++; i < n; i = next++) task(i);
-  };
-  std::thread other(work);
-  work();
-  other.join();
 }
 
 void ExpectCertified(const AccessWindow& window,

@@ -137,6 +137,39 @@ TEST(PhaseLimits, CostOfIsTheGradient) {
   }
 }
 
+// The same by where the bytes are read and written.
+TEST(PhaseLimits, PriceOfIsTheGradientByLoad) {
+  std::mt19937_64 random(4);
+  std::uniform_real_distribution<> uniform(0, 1);
+  for (int i = 0; i < 2000; ++i) {
+    const auto mode =
+        i % 2 == 0 ? ResidencyMode::kInclusive : ResidencyMode::kExclusive;
+    const DeviceConfig device = RandomDevice(mode, random);
+    const PhaseLimits limits(device);
+    PhasePrices prices;
+    for (int k = 0; k < kPhaseLimits; ++k) {
+      if (limits.has(k)) prices.limit[k] = uniform(random);
+    }
+    const PhaseUsage u = UsageOf(RandomTraffic(random));
+    const double new_kv = 1e8 * uniform(random);
+    const auto of = limits.Of(u, new_kv);
+    double priced = 0;
+    for (int k = 0; k < kPhaseLimits; ++k) priced += prices.limit[k] * of[k];
+    PhaseLoad load;
+    load.fixed = static_cast<double>(device.fixed_bytes_per_phase.count()) +
+                 u.promoted + u.prefetched +
+                 (limits.exclusive() ? u.evicted + u.new_in_hbm : new_kv);
+    load.hbm = load.fixed + u.hits;
+    load.dram_read = u.misses + u.prefetched;
+    load.dram_write = limits.exclusive() ? u.evicted + u.new_in_dram : new_kv;
+    const PhaseLoad price = limits.PriceOf(prices);
+    const double linear =
+        price.hbm * load.hbm + price.dram_read * load.dram_read +
+        price.dram_write * load.dram_write + price.fixed * load.fixed;
+    ASSERT_NEAR(linear, priced, 1e-12 * priced) << i;
+  }
+}
+
 TEST(PhaseLimits, ThoseOfRoutingAreOfInclusiveModeOnly) {
   DeviceConfig device = SmallDevice(1, 8, 4);
   const PhaseLimits inclusive(device);

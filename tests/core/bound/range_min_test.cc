@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <random>
 #include <vector>
 
@@ -38,33 +37,6 @@ TEST(RangeMin, IsTheFirstOfTheLeast) {
 TEST(RangeMin, OfNothing) {
   RangeMin least;
   least.Build({});
-}
-
-TEST(OrderedPairMin, IsTheLeastOrderedPair) {
-  std::mt19937_64 random(2);
-  OrderedPairMin pairs;
-  for (const size_t n : {1, 2, 3, 8, 13, 16, 40}) {
-    std::vector<double> first = RandomValues(n, random);
-    std::vector<double> second = RandomValues(n, random);
-    pairs.Build(first, second);
-    for (uint32_t begin = 0; begin < n; ++begin) {
-      for (uint32_t end = begin + 1; end <= n; ++end) {
-        double least = INFINITY;
-        for (uint32_t i = begin; i < end; ++i) {
-          for (uint32_t j = i + 1; j < end; ++j) {
-            least = std::min(least, first[i] + second[j]);
-          }
-        }
-        const OrderedPairMin::Pair pair = pairs.Least(begin, end);
-        ASSERT_EQ(pair.sum, least) << begin << ".." << end << " of " << n;
-        if (end - begin < 2) continue;
-        ASSERT_LE(begin, pair.first);
-        ASSERT_LT(pair.first, pair.second);
-        ASSERT_LT(pair.second, end);
-        ASSERT_EQ(first[pair.first] + second[pair.second], least);
-      }
-    }
-  }
 }
 
 }  // namespace
