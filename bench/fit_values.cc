@@ -53,8 +53,9 @@ std::vector<Example> ExamplesOf(const Workload& workload) {
       PhaseOutcome outcome;
       outcome.new_dram.assign(workload.births[phase].begin(),
                               workload.births[phase].end());
-      if (!model.ApplyPhase(UpdateOf(workload, phase, outcome, &scratch),
-                            &account)
+      if (!model
+               .ApplyPhase(UpdateOf(workload, phase, outcome, &scratch),
+                           &account)
                .ok()) {
         return {};
       }

@@ -151,8 +151,8 @@ void DeviceModel::RebuildRanking() {
                      residency_.tier(block) == Tier::kHbm);
   }
   if (step_ >= base_) ranking_->EndStep(Offset(step_), 0);
-  while (!ranking_->Refresh(blocks_, residency_,
-                            residency_.resident_blocks())) {
+  while (
+      !ranking_->Refresh(blocks_, residency_, residency_.resident_blocks())) {
   }
 }
 

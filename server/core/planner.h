@@ -34,7 +34,6 @@ class Planner {
   absl::Status MakePhaseOrder(const Policy& policy, const DeviceModel& model,
                               PlanRequest request, StandingOrder* order);
 
-
  private:
   absl::Status Check(const DeviceModel& model, const StandingOrder& order);
   // Distinct live blocks, all in tier `expected` unless that is kNone.

@@ -299,8 +299,9 @@ PhaseUpdate UpdateOf(const Workload& workload, size_t phase,
   scratch->births.clear();
   const auto born = [&](const std::vector<BlockId>& blocks, Tier tier) {
     for (const BlockId block : blocks) {
-      scratch->births.push_back({SequenceId(workload.SequenceOf(block)), update.group,
-                         workload.PageOf(block), block, 1, tier});
+      scratch->births.push_back({SequenceId(workload.SequenceOf(block)),
+                                 update.group, workload.PageOf(block), block, 1,
+                                 tier});
     }
   };
   born(outcome.new_hbm, Tier::kHbm);

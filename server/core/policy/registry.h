@@ -17,7 +17,7 @@ namespace kvplace {
 using PolicyParameters = std::map<std::string, double>;
 
 // What plans where nobody chose.
-inline constexpr absl::string_view kDefaultPolicy = "lfu";
+inline constexpr absl::string_view kDefaultPolicy = "shadow-price";
 
 // Every policy, in the order in which tables list them.
 std::vector<absl::string_view> PolicyNames();

@@ -15,14 +15,13 @@ void ShadowPricePolicy::Plan(const DeviceModel& model,
   const BlockRanking& ranking = model.ranking();
   if (ranking.leader() == Leader::kStatic) return;
   for (GroupOrder& group : order->groups) group.new_block_tier = Tier::kHbm;
-  ranking.AppendVictims(model.residency(), request.max_evictions,
-                        &order->evict_queue);
+  ranking.AppendVictims(model.blocks(), model.residency(),
+                        request.max_evictions, &order->evict_queue);
   if (request.phase_known) {
     PlanPhase(model, request, order);
   } else {
     // Room for what a step brings in without any eviction.
-    const bool free =
-        request.free * int64_t{16} > model.residency().capacity();
+    const bool free = request.free * int64_t{16} > model.residency().capacity();
     PlanPromotions(model, free, request.max_evictions, order);
   }
 }
@@ -32,17 +31,13 @@ void ShadowPricePolicy::PlanPromotions(const DeviceModel& model, bool free,
   const BlockRanking& ranking = model.ranking();
   const auto groups = static_cast<uint32_t>(order->groups.size());
   for (uint32_t g = 0; g < groups; ++g) {
-    order->groups[g].promote_all = ranking.AdmitsAnything(GroupId(g), free);
+    order->groups[g].promote_all = free || ranking.AdmitsAll(GroupId(g));
   }
-  ranking.VisitWanted([&](BlockId block, int32_t) {
-    if (longest == 0) return false;
+  if (free) return;
+  ranking.VisitWanted(model.blocks(), [&](BlockId block, GroupId group) {
     if (model.residency().tier(block) != Tier::kDram) return true;
-    GroupOrder& group = order->groups[model.blocks().group(block).value()];
-    if (!group.promote_all) {
-      group.promote_if_read.push_back(block);
-      --longest;
-    }
-    return true;
+    order->groups[group.value()].promote_if_read.push_back(block);
+    return --longest > 0;
   });
 }
 

@@ -25,9 +25,8 @@ BlockHistory::Count::Count(double decay)
   for (size_t i = 0; i < after.size(); ++i) {
     const double count =
         (kLeastCount + static_cast<double>(i) * kTableStep) / kLog;
-    after[i] = static_cast<int16_t>(
-        std::lround(std::min(std::log2(std::exp2(count) + 1 - decay), 0.0) *
-                    kLog));
+    after[i] = static_cast<int16_t>(std::lround(
+        std::min(std::log2(std::exp2(count) + 1 - decay), 0.0) * kLog));
   }
 }
 
@@ -58,8 +57,8 @@ BlockHistory::Seen BlockHistory::See(const Record& record, uint32_t now) const {
   }
   if (record.last_scored != kNever) {
     const uint32_t age = std::min(now - record.last_scored, kOldest);
-    seen.peak = std::max(record.peak - static_cast<int>(age) * kMarginDecay,
-                         kUnscored);
+    seen.peak =
+        std::max(record.peak - static_cast<int>(age) * kMarginDecay, kUnscored);
     if (age == 0) seen.margin = record.margin;
   }
   return seen;

@@ -99,8 +99,7 @@ class BlockHistory {
     // `steps` later. A block that long unread has the least count.
     int Decayed(int count, uint32_t steps) const {
       if (steps >= 1024) return kLeastCount;
-      return std::max(count - static_cast<int>(steps) * per_step,
-                      kLeastCount);
+      return std::max(count - static_cast<int>(steps) * per_step, kLeastCount);
     }
     // Of a decayed count after one more read.
     int AfterRead(int count) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace kvplace {
 namespace {
@@ -16,6 +17,11 @@ constexpr size_t kBuckets = 65536 / kKeysPerBucket;
 // the evictions of a step, with a margin.
 constexpr double kDisplaced = 1.5;
 constexpr double kEvictionSmoothing = 0.1;
+// A group of whose outsiders so many are wanted promotes whatever it reads.
+constexpr double kNearlyAll = 0.9;
+// Victims that a plan looks at again, for each that a step evicts.
+constexpr double kLookedAt = 2;
+constexpr size_t kSpare = 256;
 // Samples to learn from, per group and step, and per step.
 constexpr uint32_t kSamplesPerGroup = 16;
 constexpr uint32_t kMostSamples = 4096;
@@ -43,7 +49,9 @@ BlockRanking::BlockRanking(const DeviceConfig& device,
       shadows_(device),
       price_keys_(device.groups.size()),
       keys_(device.handles()),
-      histogram_(kBuckets) {
+      histogram_(kBuckets),
+      outsiders_(device.groups.size()),
+      admits_all_(device.groups.size(), true) {
   SetPriceKeys();
 }
 
@@ -64,6 +72,8 @@ void BlockRanking::Clear() {
   next_wanted_.clear();
   victims_.clear();
   wanted_.clear();
+  missed_.clear();
+  admits_all_.assign(admits_all_.size(), true);
   ranked_step_ = 0;
   SetPriceKeys();
 }
@@ -125,8 +135,8 @@ void BlockRanking::EndStep(uint32_t step, uint64_t evictions) {
 
 void BlockRanking::SetPriceKeys() {
   for (size_t g = 0; g < price_keys_.size(); ++g) {
-    price_keys_[g] = KeyOfLog2(
-        std::log2(prices_.price(GroupId(static_cast<uint32_t>(g)))));
+    price_keys_[g] =
+        KeyOfLog2(std::log2(prices_.price(GroupId(static_cast<uint32_t>(g)))));
   }
 }
 
@@ -146,11 +156,10 @@ void BlockRanking::LearnAndSample(const BlockTable& blocks) {
       std::min(kMostSamples,
                kSamplesPerGroup * static_cast<uint32_t>(price_keys_.size()));
   for (uint32_t i = 0; i < count; ++i) {
-    const BlockId block(static_cast<uint32_t>(
-        (uint64_t{random_()} * handles) / (uint64_t{random_.max()} + 1)));
+    const BlockId block(static_cast<uint32_t>((uint64_t{random_()} * handles) /
+                                              (uint64_t{random_.max()} + 1)));
     if (!blocks.alive(block)) continue;
-    samples_.push_back(
-        {block, blocks.group(block), history_.At(block, now_)});
+    samples_.push_back({block, blocks.group(block), history_.At(block, now_)});
   }
 }
 
@@ -181,8 +190,7 @@ int32_t BlockRanking::KeyIfRead(BlockId block, GroupId group) const {
 }
 
 double BlockRanking::ReadProbability(BlockId block, GroupId group) const {
-  return 1 /
-         (1 + std::exp(-model_.LogOdds(group, history_.At(block, now_))));
+  return 1 / (1 + std::exp(-model_.LogOdds(group, history_.At(block, now_))));
 }
 
 void BlockRanking::ScoreBlock(uint32_t handle, const BlockTable& blocks,
@@ -213,9 +221,11 @@ void BlockRanking::ListBlock(uint32_t handle, const BlockTable& blocks,
     return;
   }
   const GroupId group = blocks.group(block);
-  if (key >= Threshold(group, false) && !AdmitsAnything(group, false)) {
-    next_wanted_.push_back({-key, block});
-  }
+  Outsiders& outsiders = outsiders_[group.value()];
+  ++outsiders.all;
+  if (key < Threshold(group, false)) return;
+  ++outsiders.wanted;
+  next_wanted_.push_back({-key, block});
 }
 
 void BlockRanking::FinishRanking() {
@@ -235,6 +245,10 @@ void BlockRanking::FinishRanking() {
   next_victims_.clear();
   next_wanted_.clear();
   ranked_step_ = ranking_step_;
+  for (size_t g = 0; g < outsiders_.size(); ++g) {
+    admits_all_[g] = leader_ != Leader::kStatic &&
+                     outsiders_[g].wanted >= kNearlyAll * outsiders_[g].all;
+  }
 }
 
 bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
@@ -250,6 +264,7 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
       leader_ = options_.guard ? shadows_.leader() : Leader::kValues;
       SetPriceKeys();
       std::fill(histogram_.begin(), histogram_.end(), 0u);
+      std::fill(outsiders_.begin(), outsiders_.end(), Outsiders());
       wanted_victims_ = kSpareFactor * longest_queue;
       ranking_step_ = now_;
     }
@@ -273,16 +288,54 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
   return false;
 }
 
-void BlockRanking::AppendVictims(const Residency& residency, size_t count,
+void BlockRanking::AppendVictims(const BlockTable& blocks,
+                                 const Residency& residency, size_t count,
                                  std::vector<BlockId>* queue) const {
-  const size_t end = queue->size() + count;
-  for (const Ranked& ranked : victims_) {
-    if (queue->size() >= end) break;
-    if (residency.tier(ranked.block) != Tier::kHbm) continue;
-    const uint32_t last = history_.last_read(ranked.block);
-    if (last != BlockHistory::kNever && last > ranked_step_) continue;
-    queue->push_back(ranked.block);
+  const auto usable = [&](BlockId block) {
+    return residency.tier(block) == Tier::kHbm && !ReadSinceRanking(block);
+  };
+  // Those that may be due, with what they are worth by now.
+  const auto looked_at = static_cast<size_t>(kLookedAt * evictions_) + kSpare;
+  fresh_.clear();
+  fresh_keys_.clear();
+  size_t next = 0;
+  for (; next < victims_.size() && fresh_.size() < looked_at; ++next) {
+    const BlockId block = victims_[next].block;
+    if (!usable(block)) continue;
+    const int32_t key = Key(block, blocks.group(block));
+    fresh_.push_back({key, block});
+    fresh_keys_.push_back(key);
   }
+  const size_t due = std::min(static_cast<size_t>(evictions_), fresh_.size());
+  int32_t cutoff = kLeastKey;
+  if (due < fresh_.size()) {
+    const auto at = fresh_keys_.begin() + static_cast<ptrdiff_t>(due);
+    std::nth_element(fresh_keys_.begin(), at, fresh_keys_.end());
+    cutoff = *at;
+  } else {
+    cutoff = std::numeric_limits<int32_t>::max();
+  }
+  // Those due, by group: a counting sort.
+  group_ends_.assign(device_.groups.size() + 1, 0);
+  for (const Ranked& r : fresh_) {
+    if (r.key < cutoff) ++group_ends_[blocks.group(r.block).value() + 1];
+  }
+  std::partial_sum(group_ends_.begin(), group_ends_.end(), group_ends_.begin());
+  const size_t start = queue->size();
+  const size_t end = start + count;
+  queue->resize(start + group_ends_.back());
+  for (const Ranked& r : fresh_) {
+    if (r.key < cutoff) {
+      (*queue)[start + group_ends_[blocks.group(r.block).value()]++] = r.block;
+    }
+  }
+  for (const Ranked& r : fresh_) {
+    if (r.key >= cutoff) queue->push_back(r.block);
+  }
+  for (; next < victims_.size() && queue->size() < end; ++next) {
+    if (usable(victims_[next].block)) queue->push_back(victims_[next].block);
+  }
+  if (queue->size() > end) queue->resize(end);
 }
 
 int32_t BlockRanking::Threshold(GroupId group, bool free) const {
@@ -297,15 +350,6 @@ int32_t BlockRanking::Threshold(GroupId group, bool free) const {
   const double cost = prices_.promotion_cost(group) / options_.expected_reads;
   if (cost > 0) key = std::max(key, KeyOfLog2(std::log2(cost)));
   return key;
-}
-
-bool BlockRanking::AdmitsAnything(GroupId group, bool free) const {
-  if (leader_ == Leader::kStatic) return false;
-  if (leader_ == Leader::kLru) return true;
-  if (leader_ == Leader::kLfu) {
-    return BlockHistory::ShortCountIfReadFirst() >= Threshold(group, free);
-  }
-  return KeyOf(BlockHistory::IfReadFirst(), group) >= Threshold(group, free);
 }
 
 }  // namespace kvplace

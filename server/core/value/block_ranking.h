@@ -54,6 +54,11 @@ class BlockRanking {
   // Events of step `step` (an offset, see BlockHistory).
   void OnRead(BlockId block, GroupId group, uint32_t step, bool in_hbm) {
     history_.OnRead(block, step);
+    if (!in_hbm) {
+      if (step != missed_step_) missed_.clear();
+      missed_step_ = step;
+      missed_.push_back(block);
+    }
     if (shadows_.sampled(block)) shadows_.OnRead(block, group, in_hbm);
   }
   // Attention of the phase's reads and near misses, each with a mass byte
@@ -85,23 +90,20 @@ class BlockRanking {
   Leader leader() const { return leader_; }
 
   // Appends up to `count` blocks in HBM, least worth first, without those read
-  // since the ranking.
-  void AppendVictims(const Residency& residency, size_t count,
-                     std::vector<BlockId>* queue) const;
+  // since the ranking. As many as a step evicts come in the order in which the
+  // step runs their groups: each has had its chance of being read when it goes.
+  void AppendVictims(const BlockTable& blocks, const Residency& residency,
+                     size_t count, std::vector<BlockId>* queue) const;
   // Keys are log2(value) in 1/1024 octaves (or the leader's own order).
   // What a block must be worth when read to be promoted: more than those it
   // would displace, and than the promotion. `free`: HBM has room anyway.
   int32_t Threshold(GroupId group, bool free) const;
-  // A block of the group without history would be worth it.
-  bool AdmitsAnything(GroupId group, bool free) const;
-  // Blocks in DRAM that would, if read, be worth it: as of the ranking, best
-  // first.
+  // Nearly all blocks of the group in DRAM would be worth it.
+  bool AdmitsAll(GroupId group) const { return admits_all_[group.value()]; }
+  // Blocks of other groups in DRAM that would: first those that were missed in
+  // the last step, then as of the ranking, best first.
   template <typename Visit>
-  void VisitWanted(Visit visit) const {
-    for (const Ranked& ranked : wanted_) {
-      if (!visit(ranked.block, ranked.key)) return;
-    }
-  }
+  void VisitWanted(const BlockTable& blocks, Visit visit) const;
   int32_t KeyIfRead(BlockId block, GroupId group) const;
 
   // As of now, for whoever explains a decision.
@@ -130,6 +132,10 @@ class BlockRanking {
   static constexpr uint32_t kSlice = 131072;
 
   int32_t KeyOf(const ValueFeatures& features, GroupId group) const;
+  bool ReadSinceRanking(BlockId block) const {
+    const uint32_t last = history_.last_read(block);
+    return last != BlockHistory::kNever && last > ranked_step_;
+  }
   void LearnAndSample(const BlockTable& blocks);
   void SetPriceKeys();
   // The two passes of a ranking: keys of all blocks, then the lists.
@@ -170,11 +176,44 @@ class BlockRanking {
   std::vector<Ranked> next_victims_;
   std::vector<Ranked> next_wanted_;
 
+  // By group, of blocks in DRAM.
+  struct Outsiders {
+    uint32_t all = 0;
+    uint32_t wanted = 0;
+  };
+  std::vector<Outsiders> outsiders_;
+
   // The ranking in force.
   uint32_t ranked_step_ = 0;
+  std::vector<bool> admits_all_;
   std::vector<Ranked> victims_;
   std::vector<Ranked> wanted_;
+  // Read from DRAM in step missed_step_.
+  std::vector<BlockId> missed_;
+  uint32_t missed_step_ = 0;
+  // Scratch of AppendVictims.
+  mutable std::vector<Ranked> fresh_;
+  mutable std::vector<int32_t> fresh_keys_;
+  mutable std::vector<size_t> group_ends_;
 };
+
+template <typename Visit>
+void BlockRanking::VisitWanted(const BlockTable& blocks, Visit visit) const {
+  for (const BlockId block : missed_) {
+    if (!blocks.alive(block)) continue;
+    const GroupId group = blocks.group(block);
+    if (AdmitsAll(group) || KeyIfRead(block, group) < Threshold(group, false)) {
+      continue;
+    }
+    if (!visit(block, group)) return;
+  }
+  for (const Ranked& ranked : wanted_) {
+    // Of these, the ones that were missed have had their turn.
+    if (!blocks.alive(ranked.block) || ReadSinceRanking(ranked.block)) continue;
+    const GroupId group = blocks.group(ranked.block);
+    if (!AdmitsAll(group) && !visit(ranked.block, group)) return;
+  }
+}
 
 }  // namespace kvplace
 

@@ -30,8 +30,7 @@ void GroupPrices::OnPhase(GroupId group, Seconds hbm, Seconds dram,
   const double longer = std::max(hbm.value(), dram.value());
   if (!(longer > 0) || std::isinf(longer)) return;
   const double excess = (dram.value() - hbm.value()) / longer;
-  const double binds =
-      std::clamp(0.5 + excess / (2 * kCertain), 0.0, 1.0);
+  const double binds = std::clamp(0.5 + excess / (2 * kCertain), 0.0, 1.0);
   double& theta = theta_[group.value()];
   theta += smoothing * (binds - theta);
 }

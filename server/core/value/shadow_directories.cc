@@ -9,9 +9,9 @@ namespace {
 // Per step; the window over which rules are compared is about 1 / kSmoothing.
 constexpr double kSmoothing = 1.0 / 24;
 // Steps before the first comparison.
-constexpr uint32_t kWarmUp = 16;
+constexpr uint32_t kWarmUp = 32;
 // Another rule must be ahead by so much to be followed.
-constexpr double kAhead = 1.04;
+constexpr double kAhead = 1.1;
 // Steps for which it is: the first time, and at most.
 constexpr uint32_t kFirstPenalty = 64;
 constexpr uint32_t kMostPenalty = 1024;
@@ -203,7 +203,8 @@ void ShadowDirectories::Choose() {
     penalty_ = 0;
     return;
   }
-  penalty_ = penalty_ == 0 ? kFirstPenalty : std::min(2 * penalty_, kMostPenalty);
+  penalty_ =
+      penalty_ == 0 ? kFirstPenalty : std::min(2 * penalty_, kMostPenalty);
   leader_ = best;
   until_ = steps_ + penalty_;
 }

@@ -26,7 +26,7 @@ inline constexpr size_t kLeaders = 4;
 
 class ShadowDirectories {
  public:
-  static constexpr uint32_t kMostSampled = 4096;
+  static constexpr uint32_t kMostSampled = 16384;
 
   explicit ShadowDirectories(const DeviceConfig& device);
 
@@ -45,9 +45,7 @@ class ShadowDirectories {
   void OnRead(BlockId block, GroupId group, bool in_hbm) {
     reads_.push_back({Index(block), group, in_hbm});
   }
-  void OnPromoted(GroupId group) {
-    ++promotions_[group.value()];
-  }
+  void OnPromoted(GroupId group) { ++promotions_[group.value()]; }
   void OnEnd(BlockId block);
 
   // Plays the step's reads; then the leader may change.
