@@ -217,9 +217,10 @@ void RegisterPolicy(CLI::App& app) {
   command->add_option("--node", get->node, "Of this node; default: of all");
 
   auto set = std::make_shared<PolicyFlags>();
-  command = AddLive(*policy, "set", "Change the policy, from the next plan on",
-                    "kvplacectl policy set lfu --param decay=0.9 --dry-run",
-                    set, RunPolicySet);
+  command = AddLive(
+      *policy, "set", "Change the policy, from the next plan on",
+      "kvplacectl policy set shadow-price --param hysteresis=0.2 --dry-run",
+      set, RunPolicySet);
   command->add_option("NAME", set->name, "As policy get lists them");
   command->add_option("--node", set->node,
                       "Of this node; default: of all without one of their own");

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -41,6 +42,7 @@ struct Flags {
   std::string steps = ":";
   std::string hbm_capacity = "25%";
   std::string policies{kDefaultPolicy};
+  std::vector<std::string> parameters;
   std::optional<int> delay_steps;
   std::string mode = "inclusive";
   std::string read_routing = "off";
@@ -62,6 +64,7 @@ struct Plan {
   StepRange steps;
   Capacity capacity;
   std::vector<std::string> policies;
+  PolicyParameters parameters;
   Bytes fixed;
   HindsightFlags hindsight;
 };
@@ -95,6 +98,28 @@ std::vector<std::string> ParsePolicies(const std::string& text) {
   return names;
 }
 
+PolicyParameters CheckParameters(const Flags& flags, const Plan& plan) {
+  PolicyParameters parameters;
+  for (const std::string& text : flags.parameters) {
+    const size_t equals = text.find('=');
+    double value = 0;
+    if (equals == std::string::npos ||
+        !absl::SimpleAtod(text.substr(equals + 1), &value)) {
+      WrongUsage("--param", absl::StrCat("\"", text,
+                                         "\", expected NAME=NUMBER, as "
+                                         "decay=0.9"));
+    }
+    parameters[text.substr(0, equals)] = value;
+  }
+  if (parameters.empty()) return parameters;
+  if (plan.policies.size() != 1) {
+    WrongUsage("--param", "expected exactly one policy in --policy with it");
+  }
+  const auto policy = MakeOnlinePolicy(plan.policies[0], parameters);
+  if (!policy.ok()) WrongUsage("--param", policy.status().message());
+  return parameters;
+}
+
 HindsightFlags CheckBound(const Flags& flags) {
   HindsightFlags bound;
   if (!flags.bound_schedule_out.empty() && flags.bound != "hindsight") {
@@ -124,6 +149,7 @@ Plan Check(const Flags& flags) {
   plan.capacity =
       OrWrongUsage("--hbm-capacity", ParseCapacity(flags.hbm_capacity));
   plan.policies = ParsePolicies(flags.policies);
+  plan.parameters = CheckParameters(flags, plan);
   plan.fixed = OrWrongUsage("--fixed-bytes-per-phase",
                             ParseSize(flags.fixed_bytes_per_phase));
   if (flags.read_routing == "on" && flags.mode == "exclusive") {
@@ -192,6 +218,7 @@ std::vector<SimulationResult> RunAll(const Flags& flags, const Plan& plan,
   options.annealing.on_evaluated = [&](int done, int of) {
     progress.OnEvaluated(done, of);
   };
+  options.parameters = plan.parameters;
   options.now = MonotonicSeconds;
   options.on_start = [&](const std::vector<BlockId>& initial_hbm) {
     if (schedule) schedule->WriteStart(initial_hbm);
@@ -314,6 +341,11 @@ void RegisterSimulateCommand(CLI::App& app) {
       "--policy", flags->policies,
       absl::StrCat("Comma separated, of ",
                    absl::StrJoin(SimulationPolicyNames(), ", "), "; or all"));
+  command
+      ->add_option(
+          "--param", flags->parameters,
+          "NAME=NUMBER, a parameter of the one policy (docs/policy.md)")
+      ->type_name("NAME=NUMBER");
   command
       ->add_option("--delay-steps", flags->delay_steps,
                    "Steps after which a read can change placement; 0 decides "

@@ -72,7 +72,8 @@ absl::StatusOr<SimulationResult> Simulate(const Workload& workload,
   SimulationResult result;
   std::optional<RecordedFuture> future;
   std::unique_ptr<const Policy> policy;
-  if (auto made = MakeOnlinePolicy(policy_name); made.ok()) {
+  if (auto made = MakeOnlinePolicy(policy_name, options.parameters);
+      made.ok()) {
     policy = *std::move(made);
   } else if (absl::IsFailedPrecondition(made.status())) {
     future.emplace(workload);

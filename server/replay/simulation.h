@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/core/policy/registry.h"
 #include "server/core/topology.h"
 #include "server/replay/annealing.h"
 #include "server/replay/closed_loop.h"
@@ -41,6 +42,8 @@ struct SimulationResult {
 struct SimulationOptions {
   // Unset: each policy's own.
   std::optional<int> delay_steps;
+  // Of an online policy.
+  PolicyParameters parameters;
   // For annealed-oracle; the longest window is the workload's.
   AnnealingOptions annealing;
   std::function<double()> now;
@@ -48,7 +51,8 @@ struct SimulationOptions {
   std::function<void(size_t phase, const PhaseOutcome& outcome)> on_phase;
 };
 
-// INVALID_ARGUMENT: an unknown policy, with the known ones.
+// INVALID_ARGUMENT: an unknown policy, with the known ones; a parameter that
+// the policy has not, or out of range.
 absl::StatusOr<SimulationResult> Simulate(const Workload& workload,
                                           const DeviceConfig& device,
                                           absl::string_view policy,

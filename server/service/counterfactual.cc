@@ -49,6 +49,7 @@ void Counterfactual::SetPolicy(const Policy* policy) {
 absl::Status Counterfactual::Replan() {
   if (auto s = planner_.MakePlan(*policy_, model_, &plan_); !s.ok()) return s;
   device_.SetOrder(&plan_.order);
+  model_.Refresh();
   return absl::OkStatus();
 }
 

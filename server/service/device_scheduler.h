@@ -63,6 +63,8 @@ class DeviceScheduler {
   absl::Status MakePlan(v1::Plan* out);
   // The plan made last is being written.
   void OnPlanDeparted();
+  // Background work, once the plan is out (see DeviceModel::Refresh).
+  void Refresh() { model_.Refresh(); }
   // It will not be.
   void DropPlan() { model_.mutable_residency().ReleaseReserved(); }
   absl::Duration decide_time() const { return decide_time_; }

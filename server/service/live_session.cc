@@ -292,6 +292,11 @@ void LiveSession::CheckLag(absl::Duration arrived) {
       absl::StrCat("throttle: one step in ", guard_.sample_every()));
 }
 
+void LiveSession::OnWritten() {
+  absl::MutexLock lock(&node_->mu);
+  if (state_ != State::kEnded) scheduler_->Refresh();
+}
+
 bool LiveSession::TakeOutgoing(v1::ConnectResponse* out) {
   absl::MutexLock lock(&node_->mu);
   if (state_ == State::kEnded) return false;

@@ -74,6 +74,7 @@ class LiveSession {
                              std::optional<Remains>* remains)
       ABSL_LOCKS_EXCLUDED(node_->mu);
   bool TakeOutgoing(v1::ConnectResponse* out) ABSL_LOCKS_EXCLUDED(node_->mu);
+  void OnWritten() ABSL_LOCKS_EXCLUDED(node_->mu);
   std::optional<absl::Status> end() const ABSL_LOCKS_EXCLUDED(node_->mu);
 
   // --- by the registry, under the node's lock ---

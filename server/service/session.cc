@@ -112,6 +112,10 @@ bool Session::TakeOutgoing(v1::ConnectResponse* out) {
   return session != nullptr && session->TakeOutgoing(out);
 }
 
+void Session::OnWritten() {
+  if (const std::shared_ptr<LiveSession> session = live()) session->OnWritten();
+}
+
 std::optional<absl::Status> Session::end() const {
   {
     absl::MutexLock lock(&mu_);

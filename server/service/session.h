@@ -82,6 +82,8 @@ class Session {
   // later ones. False: nothing to write. What was not taken when something
   // newer came is replaced, so this is no queue and stays small.
   bool TakeOutgoing(v1::ConnectResponse* out);
+  // What was taken is written: time for what nobody waits for.
+  void OnWritten();
 
   // How the stream is to end; nothing while it lives.
   std::optional<absl::Status> end() const;

@@ -135,6 +135,7 @@ void SessionStream::OnWriteDone(bool ok) {
   }
   if (!ok) session_->Close();
   Advance();
+  session_->OnWritten();
 }
 
 void SessionStream::OnCancel() {

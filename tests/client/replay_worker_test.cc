@@ -173,7 +173,7 @@ TEST_P(LockstepTest, EqualsTheSimulation) {
 INSTANTIATE_TEST_SUITE_P(Policies, LockstepTest,
                          testing::Values("static", "reactive-layer",
                                          "reactive-page", "lru", "lfu",
-                                         "balanced"),
+                                         "balanced", "shadow-price"),
                          [](const auto& policy) {
                            std::string name = policy.param;
                            std::replace(name.begin(), name.end(), '-', '_');

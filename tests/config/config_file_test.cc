@@ -38,7 +38,7 @@ TEST(ConfigFileTest, WrongValuesNameFileLineAndKey) {
             "kvplaced.yaml:1: max-sessions is empty, expected 1..1000000");
   EXPECT_EQ(Problem({}, "policy: {name: lfu}\n"),
             "kvplaced.yaml:1: policy is a map, expected one of static, "
-            "reactive-layer, reactive-page, lru, lfu, balanced");
+            "reactive-layer, reactive-page, lru, lfu, balanced, shadow-price");
   EXPECT_EQ(Problem({}, "policy-param: decay=0.5\n"),
             "kvplaced.yaml:1: policy-param is one value, expected a map, "
             "name: number");

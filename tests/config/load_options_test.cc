@@ -272,7 +272,7 @@ TEST(LoadOptionsTest, ComparesAndTakesOverWhatIsReloadable) {
       Compare(before->options, after->options),
       UnorderedElementsAre(change("log-level", "info", "debug", true),
                            change("max-sessions", "4096", "9", false),
-                           change("policy", "lfu", "balanced", true),
+                           change("policy", "shadow-price", "balanced", true),
                            change("policy-param", "", "slack=0.1", true)));
   const Options merged = WithReloadable(before->options, after->options);
   EXPECT_EQ(merged.log_level, Severity::kDebug);

@@ -34,7 +34,7 @@ TEST(Registry, MakesWhatItLists) {
 TEST(Registry, ListsTheBaselinesAndTheDefault) {
   const auto names = OnlinePolicyNames();
   for (const char* name : {"static", "reactive-layer", "reactive-page", "lru",
-                           "lfu", "balanced"}) {
+                           "lfu", "balanced", "shadow-price"}) {
     EXPECT_THAT(names, Contains(absl::string_view(name)));
   }
   EXPECT_THAT(names, Contains(kDefaultPolicy));
@@ -98,7 +98,8 @@ TEST(Registry, ListsEveryPolicyInTheOrderOfTables) {
                                               "balanced",
                                               "slack-oracle",
                                               "annealed-oracle",
-                                              "belady"};
+                                              "belady",
+                                              "shadow-price"};
   EXPECT_EQ(PolicyNames(), all);
 }
 

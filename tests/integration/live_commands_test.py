@@ -49,7 +49,7 @@ class LiveCommands(unittest.TestCase):
             until(lambda: system.devices()["node-a", 0]["last_step"] == 19, "the server has heard all")
             table = run(CTL, "nodes", *server).stdout.splitlines()
             self.assertEqual(table[0].split()[:3], ["NODE", "DEV", "MODEL"])
-            self.assertEqual(table[1].split()[:6], ["node-a", "0", "m7", "lfu", "act", "ready"])
+            self.assertEqual(table[1].split()[:6], ["node-a", "0", "m7", "shadow-price", "act", "ready"])
             self.assertEqual(system.ask("nodes", "node-a"), system.ask("nodes"))
             sessions = system.ask("nodes", "--sessions")["sessions"]
             self.assertEqual([(s["node_id"], s["ready"]) for s in sessions], [("node-a", True)])
@@ -73,7 +73,7 @@ class LiveCommands(unittest.TestCase):
             system.start_server()
             self.with_worker(system)
             before = system.ask("policy", "get")
-            self.assertEqual((before["policy"], before["mode"]), ("lfu", "act"))
+            self.assertEqual((before["policy"], before["mode"]), ("shadow-price", "act"))
             self.assertIn("balanced", before["available"])
             dry = system.ask("policy", "set", "lfu", "--param", "decay=0.9", "--dry-run")
             self.assertEqual(dry["after"]["parameters"], {"decay": 0.9})
@@ -81,7 +81,7 @@ class LiveCommands(unittest.TestCase):
             change = system.ask("policy", "set", "lru", "--node", "node-a", "--mode", "advise")
             self.assertEqual((change["after"]["policy"], change["after"]["mode"], change["sessions"]),
                              ("lru", "advise", 1))
-            self.assertEqual(system.ask("policy", "get")["policy"], "lfu")
+            self.assertEqual(system.ask("policy", "get")["policy"], "shadow-price")
             mine = system.ask("policy", "get", "--node", "node-a")
             self.assertEqual((mine["policy"], mine["inherited"]), ("lru", False))
             system.ask("policy", "set", "--inherit", "--node", "node-a")

@@ -10,7 +10,7 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import live_system  # noqa: E402
 
-POLICIES = ("static", "reactive-layer", "reactive-page", "lru", "lfu", "balanced")
+POLICIES = ("static", "reactive-layer", "reactive-page", "lru", "lfu", "balanced", "shadow-price")
 MODES = {
     "inclusive": (),
     "exclusive": ("--mode", "exclusive"),

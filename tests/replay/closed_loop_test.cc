@@ -180,7 +180,7 @@ std::vector<std::string> Orders(const Workload& workload, uint64_t capacity,
 TEST_P(ClosedLoop, PlansKnowWhatIsOldEnough) {
   SCOPED_TRACE(GetParam());
   for (const char* policy : {"static", "reactive-layer", "reactive-page", "lru",
-                             "lfu", "balanced"}) {
+                             "lfu", "balanced", "shadow-price"}) {
     for (const int delay : {1, 2, 3}) {
       SCOPED_TRACE(testing::Message() << policy << ", delay " << delay);
       const Workload workload = Random(0.4);
@@ -203,7 +203,7 @@ TEST_P(ClosedLoop, PlansKnowWhatIsOldEnough) {
 TEST_P(ClosedLoop, PhaseOrdersKnowTheirPhaseAndNoLater) {
   SCOPED_TRACE(GetParam());
   for (const char* policy : {"static", "reactive-layer", "reactive-page", "lru",
-                             "lfu", "balanced"}) {
+                             "lfu", "balanced", "shadow-price"}) {
     SCOPED_TRACE(policy);
     const Workload workload = Random(0.4);
     const uint64_t capacity = workload.peak_live_blocks / 2;

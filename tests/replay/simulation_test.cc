@@ -50,7 +50,8 @@ TEST_F(SimulationTest, RunsEveryPolicyItNames) {
     const auto online = OnlinePolicyNames();
     EXPECT_EQ(result->clairvoyant,
               std::find(online.begin(), online.end(), name) == online.end());
-    EXPECT_EQ(result->delay_steps, name == "lfu" || name == "balanced");
+    EXPECT_EQ(result->delay_steps,
+              name == "lfu" || name == "balanced" || name == "shadow-price");
     EXPECT_EQ(result->run.step_seconds.size(), workload_.steps);
     EXPECT_TRUE(result->run.decide_seconds.empty()) << "there is no clock";
     EXPECT_EQ(result->decide_microseconds_p99, 0);

@@ -46,7 +46,7 @@ TEST_F(ReloadTest, WhatCanChangeChangesAndTheRestIsNamed) {
   Configure("log-level: info\nmax-sessions: 10\n");
   TestServer server({ConfigFlag()});
   const ChannelPtr channel = Connect(server.address());
-  EXPECT_EQ(GetPolicy(channel).settings().policy(), "lfu");
+  EXPECT_EQ(GetPolicy(channel).settings().policy(), "shadow-price");
   Configure(
       "log-level: debug\nmax-sessions: 20\npolicy: balanced\n"
       "policy-param: {slack: 0.25}\nmode: observe\n");
@@ -57,7 +57,7 @@ TEST_F(ReloadTest, WhatCanChangeChangesAndTheRestIsNamed) {
   EXPECT_EQ(policy.settings().mode(), v1::MODE_OBSERVE);
   const std::string log = server.process().err();
   EXPECT_THAT(log, HasSubstr("msg=\"changed\" cause=reload option=policy "
-                             "before=lfu after=balanced"));
+                             "before=shadow-price after=balanced"));
   EXPECT_THAT(log, HasSubstr("level=warning msg=\"needs a restart\" "
                              "cause=reload option=max-sessions before=10 "
                              "after=20"));

@@ -89,7 +89,7 @@ TEST_F(PolicyTest, AChangeIsInForceWithTheNextPlan) {
   EXPECT_TRUE(worker->Take()[0].plan().groups(0).promote_all());
   auto set = registry_->SetPolicy(Request("node-a", "static"));
   ASSERT_THAT(set, IsOk());
-  EXPECT_EQ(set->before().policy(), "lfu");
+  EXPECT_EQ(set->before().policy(), "shadow-price");
   EXPECT_EQ(set->after().policy(), "static");
   EXPECT_EQ(set->after().mode(), v1::MODE_ACT);
   EXPECT_EQ(set->version(), 2u);
@@ -104,7 +104,7 @@ TEST_F(PolicyTest, AChangeIsInForceWithTheNextPlan) {
   other.node_id = "node-b";
   auto elsewhere = Connect();
   elsewhere->Send(HelloMessage(other));
-  EXPECT_EQ(elsewhere->Take()[0].welcome().policy(), "lfu");
+  EXPECT_EQ(elsewhere->Take()[0].welcome().policy(), "shadow-price");
 }
 
 TEST_F(PolicyTest, EveryPolicyCanTakeOverFromEveryOther) {
@@ -182,7 +182,7 @@ TEST_F(PolicyTest, BadSettingsChangeNothing) {
   ASSERT_THAT(dry, IsOk());
   EXPECT_EQ(dry->after().policy(), "lru");
   EXPECT_EQ(dry->version(), 1u);
-  EXPECT_EQ(status().policy(), "lfu");
+  EXPECT_EQ(status().policy(), "shadow-price");
   EXPECT_EQ(registry_->GetPolicy("")->version(), 1u);
 }
 

@@ -26,7 +26,7 @@ TEST_F(SessionTest, GreetsAndPlansAfterTheInventory) {
   EXPECT_EQ(welcome.plan_lifetime_steps(), 8u);
   EXPECT_EQ(welcome.heartbeat_timeout_ms(), 10'000u);
   EXPECT_EQ(welcome.mode(), v1::MODE_ACT);
-  EXPECT_EQ(welcome.policy(), "lfu");
+  EXPECT_EQ(welcome.policy(), "shadow-price");
   EXPECT_EQ(welcome.policy_version(), 1u);
   EXPECT_EQ(welcome.max_message_bytes(), 4u << 20);
 
