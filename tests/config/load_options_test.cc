@@ -107,15 +107,16 @@ TEST(LoadOptionsTest, EveryOptionIsAFlagAndAKey) {
 }
 
 TEST(LoadOptionsTest, FlagOverFileOverDefault) {
-  const auto loaded = Load({"--max-sessions=5", "--policy-param=decay=0.5"},
-                           "max-sessions: 6\nplan-lifetime-steps: 7\n"
-                           "policy-param: {decay: 0.75}\n");
+  const auto loaded =
+      Load({"--max-sessions=5", "--policy-param=hysteresis=0.5"},
+           "max-sessions: 6\nplan-lifetime-steps: 7\n"
+           "policy-param: {hysteresis: 0.75}\n");
   ASSERT_TRUE(loaded.ok()) << loaded.status();
   EXPECT_EQ(loaded->options.service.max_sessions, 5u);
   EXPECT_EQ(loaded->options.service.plan_lifetime_steps, 7u);
   EXPECT_EQ(loaded->options.service.sample_every, 1u);
   EXPECT_THAT(loaded->options.service.defaults.parameters,
-              ElementsAre(Pair("decay", 0.5)));
+              ElementsAre(Pair("hysteresis", 0.5)));
   EXPECT_EQ(loaded->sources.at("max-sessions"), "flag");
 }
 

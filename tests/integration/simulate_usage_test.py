@@ -26,7 +26,10 @@ class Usage(unittest.TestCase):
     def test_wrong_usage(self):
         cases = [
             (["--policy", "nope"], ["--policy", "nope", "lru"]),
-            (["--policy", "shadow-price"], ["--policy", "shadow-price"]),
+            (["--policy", "shadow-prize"], ["--policy", "shadow-price"]),
+            (["--policy", "lru,lfu", "--param", "decay=1"], ["--param", "exactly one"]),
+            (["--policy", "lfu", "--param", "decay"], ["--param", "NAME=NUMBER"]),
+            (["--policy", "lfu", "--param", "decay=7"], ["--param", "decay", "0.01"]),
             (["--hbm-capacity", "25x"], ["--hbm-capacity", "expected"]),
             (["--hbm-capacity", "-1%"], ["--hbm-capacity"]),
             (["--hbm-capacity", "nan%"], ["--hbm-capacity"]),

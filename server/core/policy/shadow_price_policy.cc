@@ -21,7 +21,9 @@ void ShadowPricePolicy::Plan(const DeviceModel& model,
     PlanPhase(model, request, order);
   } else {
     // Room for what a step brings in without any eviction.
-    const bool free = request.free * int64_t{16} > model.residency().capacity();
+    const Residency& ledger = model.residency();
+    const bool free = (ledger.capacity() - ledger.resident()) * int64_t{16} >
+                      ledger.capacity();
     PlanPromotions(model, free, request.max_evictions, order);
   }
 }

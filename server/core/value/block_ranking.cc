@@ -27,6 +27,9 @@ constexpr uint32_t kSamplesPerGroup = 16;
 constexpr uint32_t kMostSamples = 4096;
 // Spare victims in a ranking, for those that are read before they are used.
 constexpr size_t kSpareFactor = 2;
+// And most of them: bounds the memory of devices that would evict more in a
+// step than they ought to.
+constexpr size_t kLongestRanking = 16384;
 
 size_t BucketOf(int32_t key) {
   return static_cast<size_t>(key - kLeastKey) / kKeysPerBucket;
@@ -217,7 +220,11 @@ void BlockRanking::ListBlock(uint32_t handle, const BlockTable& blocks,
   const BlockId block(handle);
   const int32_t key = keys_[handle];
   if (tier == Tier::kHbm) {
-    if (key < cut_) next_victims_.push_back({key, block});
+    if (key >= cut_) return;
+    next_victims_.push_back({key, block});
+    if (next_victims_.size() >= 2 * wanted_victims_) {
+      KeepLowest(wanted_victims_, &next_victims_);
+    }
     return;
   }
   const GroupId group = blocks.group(block);
@@ -226,20 +233,23 @@ void BlockRanking::ListBlock(uint32_t handle, const BlockTable& blocks,
   if (key < Threshold(group, false)) return;
   ++outsiders.wanted;
   next_wanted_.push_back({-key, block});
+  if (next_wanted_.size() >= 2 * wanted_victims_) {
+    KeepLowest(wanted_victims_, &next_wanted_);
+  }
+}
+
+void BlockRanking::KeepLowest(size_t most, std::vector<Ranked>* list) {
+  if (list->size() <= most) return;
+  std::nth_element(list->begin(), list->begin() + static_cast<ptrdiff_t>(most),
+                   list->end());
+  list->resize(most);
 }
 
 void BlockRanking::FinishRanking() {
-  const auto keep_lowest = [](size_t most, std::vector<Ranked>* list) {
-    if (list->size() > most) {
-      std::nth_element(list->begin(),
-                       list->begin() + static_cast<ptrdiff_t>(most),
-                       list->end());
-      list->resize(most);
-    }
+  for (std::vector<Ranked>* list : {&next_victims_, &next_wanted_}) {
+    KeepLowest(wanted_victims_, list);
     std::sort(list->begin(), list->end());
-  };
-  keep_lowest(wanted_victims_, &next_victims_);
-  keep_lowest(wanted_victims_, &next_wanted_);
+  }
   victims_.swap(next_victims_);
   wanted_.swap(next_wanted_);
   next_victims_.clear();
@@ -265,7 +275,8 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
       SetPriceKeys();
       std::fill(histogram_.begin(), histogram_.end(), 0u);
       std::fill(outsiders_.begin(), outsiders_.end(), Outsiders());
-      wanted_victims_ = kSpareFactor * longest_queue;
+      wanted_victims_ =
+          kSpareFactor * std::clamp(longest_queue, size_t{1}, kLongestRanking);
       ranking_step_ = now_;
     }
     for (; left > 0 && cursor_ < handles; --left, ++cursor_) {

@@ -143,6 +143,8 @@ class BlockRanking {
   void ListBlock(uint32_t handle, const BlockTable& blocks, Tier tier);
   void FindCut();
   void FinishRanking();
+  // Leaves the `most` lowest, in no order.
+  static void KeepLowest(size_t most, std::vector<Ranked>* list);
 
   const DeviceConfig& device_;
   RankingOptions options_;
@@ -199,8 +201,13 @@ class BlockRanking {
 
 template <typename Visit>
 void BlockRanking::VisitWanted(const BlockTable& blocks, Visit visit) const {
-  for (const BlockId block : missed_) {
-    if (!blocks.alive(block)) continue;
+  const bool fresh = missed_step_ > ranked_step_;
+  for (size_t i = 0; fresh && i < missed_.size(); ++i) {
+    const BlockId block = missed_[i];
+    // One that has ended may have begun anew.
+    if (!blocks.alive(block) || history_.last_read(block) != missed_step_) {
+      continue;
+    }
     const GroupId group = blocks.group(block);
     if (AdmitsAll(group) || KeyIfRead(block, group) < Threshold(group, false)) {
       continue;
