@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "server/core/cost_model.h"
 #include "server/core/policy/registry.h"
 #include "server/replay/closed_loop.h"
 #include "tests/replay/hand_workload.h"
@@ -36,7 +35,7 @@ DeviceConfig Device(const Workload& workload) {
                    ResidencyMode::kInclusive, kFit, Bytes(0), false);
 }
 
-double Seconds512(const Workload& workload, const std::string& name) {
+double SecondsOf(const Workload& workload, const std::string& name) {
   const auto policy = MakeOnlinePolicy(name);
   EXPECT_THAT(policy, IsOk());
   const auto run =
@@ -58,13 +57,13 @@ void ExpectNearBest(const Workload& workload, double factor) {
   double best = std::numeric_limits<double>::infinity();
   std::string rules;
   for (const char* rule : {"static", "lru", "lfu", "balanced"}) {
-    const double seconds = Seconds512(workload, rule);
+    const double seconds = SecondsOf(workload, rule);
     rules += std::string(rule) + " " + std::to_string(seconds) + " ";
     best = std::min(best, seconds);
   }
   const double refill =
       static_cast<double>((kSmallBlock * int64_t{kFit}).count()) / 100;
-  const double ours = Seconds512(workload, "shadow-price");
+  const double ours = SecondsOf(workload, "shadow-price");
   testing::Test::RecordProperty("over_best",
                                 std::to_string((ours - refill) / best));
   EXPECT_LE(ours, factor * best + refill)

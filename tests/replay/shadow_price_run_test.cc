@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "server/core/planner.h"
 #include "server/core/policy/lru_policy.h"
 #include "server/core/policy/registry.h"
 #include "server/core/policy/shadow_price_policy.h"
@@ -17,7 +17,6 @@
 #include "tests/replay/schedule_checker.h"
 #include "tests/testing/random_workload.h"
 #include "tests/testing/small_device.h"
-#include "tests/testing/small_model.h"
 #include "tests/testing/status_matchers.h"
 
 namespace kvplace {
@@ -131,13 +130,11 @@ TEST_P(ShadowPriceRun, APolicyMayChangeInMidRun) {
   const LruPolicy lru;
   const Policy* policy = &lru;
   DeviceModel model(SmallDevice(2, kEach, kEach), policy);
-  for (uint32_t g = 0; g < 2; ++g) {
-    for (uint32_t i = 0; i < kEach; ++i) {
-      ASSERT_THAT(model.AddInventory({SequenceId(1), GroupId(g), i,
-                                      BlockId(g * kEach + i), 1,
-                                      i % 2 ? Tier::kHbm : Tier::kDram}),
-                  IsOk());
-    }
+  for (uint32_t b = 0; b < 2 * kEach; ++b) {
+    ASSERT_THAT(
+        model.AddInventory({SequenceId(1), GroupId(b / kEach), b % kEach,
+                            BlockId(b), 1, b % 2 ? Tier::kHbm : Tier::kDram}),
+        IsOk());
   }
   model.FinishInventory(StepIndex(100));
   Planner planner;

@@ -234,6 +234,24 @@ TEST_F(WantedTest, ClearForgetsTheLists) {
 
 // ---- random ----
 
+// Right after a ranking: whom it followed is whom Key follows.
+void ExpectLowest(const DeviceModel& model, size_t count) {
+  std::vector<int32_t> keys = KeysOf(model, InHbm(model));
+  std::sort(keys.begin(), keys.end());
+  count = std::min(count, keys.size());
+  const std::vector<BlockId> victims = Victims(model, count);
+  ASSERT_EQ(victims.size(), count);
+  ASSERT_EQ(std::set<BlockId>(victims.begin(), victims.end()).size(), count);
+  std::vector<int32_t> listed = KeysOf(model, victims);
+  for (const int32_t key : listed) ASSERT_LE(std::abs(key), 32768);
+  // Those due in a step come by group, so that a shorter list may differ.
+  const std::vector<int32_t> all = KeysOf(model, Victims(model, keys.size()));
+  if (!std::is_sorted(all.begin(), all.end()) && count < keys.size()) return;
+  std::sort(listed.begin(), listed.end());
+  keys.resize(count);
+  EXPECT_EQ(listed, keys);
+}
+
 class RandomRanking : public ::testing::TestWithParam<int> {};
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomRanking, ::testing::Range(0, 16));
@@ -287,46 +305,19 @@ TEST_P(RandomRanking, VictimsAreTheLowestKeys) {
     }
     small.Plan();
     small.model().Refresh();
-    // Whom the ranking followed is whom Key follows.
-    std::vector<int32_t> keys = KeysOf(model, InHbm(model));
-    std::sort(keys.begin(), keys.end());
-    const size_t count = 1 + below(keys.size());
-    const std::vector<BlockId> victims = Victims(model, count);
-    ASSERT_EQ(victims.size(), count);
-    EXPECT_EQ(std::set<BlockId>(victims.begin(), victims.end()).size(), count);
-    std::vector<int32_t> listed = KeysOf(model, victims);
-    std::sort(listed.begin(), listed.end());
-    // Those due in a step come by group, so that a shorter list may differ.
-    const std::vector<int32_t> all = KeysOf(model, Victims(model, keys.size()));
-    if (std::is_sorted(all.begin(), all.end()) || count == keys.size()) {
-      keys.resize(count);
-      EXPECT_EQ(listed, keys);
-    }
-    for (const int32_t key : listed) ASSERT_LE(std::abs(key), 32768);
+    ASSERT_NO_FATAL_FAILURE(ExpectLowest(model, 1 + below(groups * kEach / 2)));
   }
 }
 
 // ---- attention ----
 
 // Near misses and masses of every kind; the plans' rules hold throughout.
-class Masses : public ::testing::TestWithParam<int> {};
-
-INSTANTIATE_TEST_SUITE_P(Kinds, Masses, ::testing::Range(0, 6));
-
-TEST_P(Masses, AnyKindRunsThrough) {
-  SCOPED_TRACE(GetParam());
-  std::mt19937_64 random(5);
-  const auto below = [&](size_t n) {
-    return std::uniform_int_distribution<size_t>(0, n - 1)(random);
-  };
-  const ShadowPricePolicy policy;
-  constexpr uint32_t kEach = 20, kGroups = 3;
-  SmallModel small(SmallDevice(kGroups, kEach, kGroups * kEach / 2), policy);
-  for (uint32_t h = 0; h < kGroups * kEach; ++h) {
-    small.Put({BlockId(h)}, h % 2 == 0 ? Tier::kHbm : Tier::kDram);
+class Masses : public ::testing::TestWithParam<int> {
+ protected:
+  size_t Below(size_t n) {
+    return std::uniform_int_distribution<size_t>(0, n - 1)(random_);
   }
-  small.Start();
-  const auto mass = [&](size_t i) -> uint8_t {
+  uint8_t Mass(size_t i) {
     switch (GetParam()) {
       case 0:
         return 0;
@@ -337,9 +328,29 @@ TEST_P(Masses, AnyKindRunsThrough) {
       case 3:
         return i % 2 == 0 ? 0 : 255;
       default:
-        return static_cast<uint8_t>(below(256));
+        return static_cast<uint8_t>(Below(256));
     }
-  };
+  }
+  // 4: groups 1 and 2 have none; 5: only some phases have.
+  bool HasMasses(uint32_t group) {
+    return (GetParam() != 4 || group == 0) &&
+           (GetParam() != 5 || Below(2) == 0);
+  }
+
+  std::mt19937_64 random_{5};
+};
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Masses, ::testing::Range(0, 6));
+
+TEST_P(Masses, AnyKindRunsThrough) {
+  SCOPED_TRACE(GetParam());
+  const ShadowPricePolicy policy;
+  constexpr uint32_t kEach = 20, kGroups = 3;
+  SmallModel small(SmallDevice(kGroups, kEach, kGroups * kEach / 2), policy);
+  for (uint32_t h = 0; h < kGroups * kEach; ++h) {
+    small.Put({BlockId(h)}, h % 2 == 0 ? Tier::kHbm : Tier::kDram);
+  }
+  small.Start();
   for (int64_t step = 0; step < 120; ++step) {
     ASSERT_THAT(small.model().BeginStep(StepIndex(step)), IsOk());
     StepAccount account;
@@ -349,17 +360,16 @@ TEST_P(Masses, AnyKindRunsThrough) {
       std::vector<BlockId> reads, near;
       std::vector<uint8_t> read_masses, near_masses;
       for (uint32_t i = 0; i < kEach; ++i) {
-        if (below(3) == 0) {
+        if (Below(3) == 0) {
           reads.emplace_back(g * kEach + i);
-          read_masses.push_back(mass(i));
-        } else if (below(2) == 0) {
+          read_masses.push_back(Mass(i));
+        } else if (Below(2) == 0) {
           near.emplace_back(g * kEach + i);
-          near_masses.push_back(mass(i + 1));
+          near_masses.push_back(Mass(i + 1));
         }
       }
       phase.reads = reads;
-      // 4: groups 1 and 2 without; 5: only some steps with.
-      if ((GetParam() != 4 || g == 0) && (GetParam() != 5 || below(2) == 0)) {
+      if (HasMasses(g)) {
         phase.read_masses = read_masses;
         phase.near_misses = near;
         phase.near_miss_masses = near_masses;
