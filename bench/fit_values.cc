@@ -61,7 +61,7 @@ std::vector<Example> ExamplesOf(const Workload& workload) {
       }
     }
     model.EndStep(account);
-    const BlockHistory& history = model.ranking().history();
+    const BlockHistory& history = model.orders().ranking->history();
     for (const auto& [block, features] : open) {
       examples.push_back({features, history.last_read(block) == step});
     }

@@ -213,7 +213,7 @@ std::vector<BlockRange> BlockMirror::Inventory() const {
   std::vector<BlockRange> ranges;
   std::vector<BlockId> blocks;
   for (const SequenceId sequence : sequences) {
-    for (uint32_t g = 0; g < table.group_count().value(); ++g) {
+    for (uint32_t g = 0; g < model_.config().group_count().value(); ++g) {
       blocks.clear();
       AppendLive(sequence, GroupId(g), &blocks);
       bool first = true;

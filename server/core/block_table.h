@@ -83,7 +83,6 @@ class BlockTable {
   void ForgetIfEmpty(SequenceId sequence);
 
   uint32_t handles() const { return static_cast<uint32_t>(group_.size()); }
-  GroupId group_count() const { return GroupId(groups_); }
   uint64_t live() const { return live_; }
 
   // REQUIRES (these three): block.value() < handles().

@@ -39,10 +39,10 @@ void DeviceModel::Clear() {
   blocks_.Clear();
   residency_.Clear();
   stats_.Clear();
-  if (recency_) recency_->Clear();
-  if (ranks_) ranks_->Clear();
-  if (outsiders_) outsiders_->Clear();
-  if (ranking_) ranking_->Clear();
+  if (orders_.recency) orders_.recency->Clear();
+  if (orders_.ranks) orders_.ranks->Clear();
+  if (orders_.outsiders) orders_.outsiders->Clear();
+  if (orders_.ranking) orders_.ranking->Clear();
   refresh_due_ = false;
   finished_.reset();
   evictions_in_step_ = 0;
@@ -61,28 +61,28 @@ uint32_t DeviceModel::PartitionOf(BlockId block) const {
 }
 
 void DeviceModel::AddToIndex(BlockId block) {
-  if (recency_) {
-    recency_->Touch(block);
-  } else if (ranks_) {
-    if (outsiders_) outsiders_->Remove(block, 0);
-    ranks_->Set(block, PartitionOf(block), policy_->Rank(*this, block));
+  if (orders_.recency) {
+    orders_.recency->Touch(block);
+  } else if (orders_.ranks) {
+    if (orders_.outsiders) orders_.outsiders->Remove(block, 0);
+    orders_.ranks->Set(block, PartitionOf(block), policy_->Rank(*this, block));
   }
 }
 
 void DeviceModel::AddToOutsiders(BlockId block) {
-  if (!outsiders_) return;
+  if (!orders_.outsiders) return;
   if (!stats_.ever_read(block) && !policy_->traits().rank_unread_outsiders) {
     return;
   }
-  outsiders_->Set(block, 0, -policy_->Rank(*this, block));
+  orders_.outsiders->Set(block, 0, -policy_->Rank(*this, block));
 }
 
 void DeviceModel::RemoveFromIndex(BlockId block) {
-  if (recency_) {
-    recency_->Remove(block);
-  } else if (ranks_) {
-    ranks_->Remove(block, PartitionOf(block));
-    if (outsiders_) outsiders_->Remove(block, 0);
+  if (orders_.recency) {
+    orders_.recency->Remove(block);
+  } else if (orders_.ranks) {
+    orders_.ranks->Remove(block, PartitionOf(block));
+    if (orders_.outsiders) orders_.outsiders->Remove(block, 0);
   }
 }
 
@@ -99,22 +99,22 @@ void DeviceModel::RebuildIndex() {
   if (stats_.decay() != policy_->traits().count_decay) {
     stats_.SetDecay(policy_->traits().count_decay);
   }
-  recency_.reset();
-  ranks_.reset();
-  outsiders_.reset();
+  orders_.recency.reset();
+  orders_.ranks.reset();
+  orders_.outsiders.reset();
   if (index == VictimIndex::kValue) {
     RebuildRanking();
     return;
   }
-  ranking_.reset();
+  orders_.ranking.reset();
   if (index == VictimIndex::kRecency) {
-    recency_.emplace(config_.handles());
+    orders_.recency.emplace(config_.handles());
   } else if (index != VictimIndex::kNone) {
-    ranks_.emplace(config_.handles(), index == VictimIndex::kRankByGroup
-                                          ? blocks_.group_count().value()
-                                          : 1);
+    orders_.ranks.emplace(config_.handles(), index == VictimIndex::kRankByGroup
+                                                 ? config_.group_count().value()
+                                                 : 1);
     if (policy_->traits().rank_outsiders)
-      outsiders_.emplace(config_.handles(), 1);
+      orders_.outsiders.emplace(config_.handles(), 1);
   }
   if (index == VictimIndex::kNone || blocks_.live() == 0) return;
   std::vector<BlockId> resident;
@@ -137,22 +137,22 @@ void DeviceModel::RebuildIndex() {
 // What was learned outlives a change of the policy's parameters.
 void DeviceModel::RebuildRanking() {
   const RankingOptions& options = policy_->traits().ranking;
-  if (ranking_) {
-    ranking_->SetOptions(options);
+  if (orders_.ranking) {
+    orders_.ranking->SetOptions(options);
     return;
   }
-  ranking_.emplace(config_, options);
-  ranking_->Start(blocks_, residency_);
+  orders_.ranking.emplace(config_, options);
+  orders_.ranking->Start(blocks_, residency_);
   for (uint32_t h = 0; h < blocks_.handles(); ++h) {
     const BlockId block(h);
     if (!blocks_.alive(block) || !stats_.ever_read(block)) continue;
-    ranking_->OnRead(block, blocks_.group(block),
-                     Offset(stats_.last_read(block)),
-                     residency_.tier(block) == Tier::kHbm);
+    orders_.ranking->OnRead(block, blocks_.group(block),
+                            Offset(stats_.last_read(block)),
+                            residency_.tier(block) == Tier::kHbm);
   }
-  if (step_ >= base_) ranking_->EndStep(Offset(step_), 0);
-  while (
-      !ranking_->Refresh(blocks_, residency_, residency_.resident_blocks())) {
+  if (step_ >= base_) orders_.ranking->EndStep(Offset(step_), 0);
+  while (!orders_.ranking->Refresh(blocks_, residency_,
+                                   residency_.resident_blocks())) {
   }
 }
 
@@ -166,7 +166,8 @@ size_t DeviceModel::EvictionBound() const {
 void DeviceModel::Refresh() {
   if (!refresh_due_) return;
   refresh_due_ = false;
-  if (ranking_) ranking_->Refresh(blocks_, residency_, EvictionBound());
+  if (orders_.ranking)
+    orders_.ranking->Refresh(blocks_, residency_, EvictionBound());
 }
 
 absl::Status DeviceModel::AddInventory(const BlockRange& range) {
@@ -186,7 +187,7 @@ void DeviceModel::FinishInventory(StepIndex next_step) {
   step_ = StepIndex(next_step.value() - 1);
   stats_.SetBase(next_step);
   base_ = next_step;
-  ranking_.reset();
+  orders_.ranking.reset();
   blocks_.SortByPage();
   RebuildIndex();
 }
@@ -257,8 +258,8 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
     if (auto s = CheckAliveIn(block, phase.group); !s.ok()) return s;
     stats_.OnRead(block, step_);
     const bool in_hbm = residency_.tier(block) == Tier::kHbm;
-    if (ranking_) {
-      ranking_->OnRead(block, phase.group, Offset(step_), in_hbm);
+    if (orders_.ranking) {
+      orders_.ranking->OnRead(block, phase.group, Offset(step_), in_hbm);
     }
     if (in_hbm) {
       ++hits;
@@ -288,13 +289,14 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
   traffic->hbm_reads += each * from_hbm;
   traffic->dram_reads +=
       each * (static_cast<int64_t>(phase.reads.size()) - from_hbm);
-  if (ranking_ && !phase.reads.empty()) HearReads(phase, hits);
+  if (orders_.ranking && !phase.reads.empty()) HearReads(phase, hits);
   return AccountKvWrites(phase, traffic);
 }
 
 void DeviceModel::HearReads(const PhaseUpdate& phase, int64_t hits) {
-  ranking_->OnMasses(blocks_, Offset(step_), phase.reads, phase.read_masses,
-                     phase.near_misses, phase.near_miss_masses);
+  orders_.ranking->OnMasses(blocks_, Offset(step_), phase.reads,
+                            phase.read_masses, phase.near_misses,
+                            phase.near_miss_masses);
   // As if nothing had been routed or moved.
   const Bytes each = config_.block_bytes(phase.group);
   PhaseTraffic traffic;
@@ -302,7 +304,7 @@ void DeviceModel::HearReads(const PhaseUpdate& phase, int64_t hits) {
   traffic.dram_reads = each * (static_cast<int64_t>(phase.reads.size()) - hits);
   if (!AccountKvWrites(phase, &traffic).ok()) return;
   const CostModel::TierSeconds times = cost_.TierTimes(traffic);
-  ranking_->OnPhase(phase.group, times.hbm, times.dram);
+  orders_.ranking->OnPhase(phase.group, times.hbm, times.dram);
 }
 
 absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
@@ -316,7 +318,7 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
     if (auto s = blocks_.Remove({block, 1}); !s.ok()) return s;
     blocks_.ForgetIfEmpty(sequence);
     stats_.Forget(block);
-    if (ranking_) ranking_->OnEnd(block);
+    if (orders_.ranking) orders_.ranking->OnEnd(block);
   }
   for (const BlockId block : phase.evicted) {
     if (auto s = CheckAlive(block); !s.ok()) return s;
@@ -333,7 +335,8 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
       const Bytes bytes = bytes_of(block);
       if (auto s = residency_.Promote(block, bytes); !s.ok()) return s;
       AddToIndex(block);
-      if (ranking_) ranking_->OnPromoted(block, blocks_.group(block));
+      if (orders_.ranking)
+        orders_.ranking->OnPromoted(block, blocks_.group(block));
       *total += bytes;
     }
     return absl::OkStatus();
@@ -356,8 +359,8 @@ absl::Status DeviceModel::ApplyPhase(const PhaseUpdate& phase,
 }
 
 void DeviceModel::EndStep(const StepAccount& account) {
-  if (ranking_) {
-    ranking_->EndStep(Offset(step_), evictions_in_step_);
+  if (orders_.ranking) {
+    orders_.ranking->EndStep(Offset(step_), evictions_in_step_);
     refresh_due_ = true;
   }
   finished_ = account;

@@ -113,16 +113,18 @@ class DeviceModel {
   const AccessStats& stats() const { return stats_; }
   const Residency& residency() const { return residency_; }
   Residency& mutable_residency() { return residency_; }
-  // Blocks in HBM in the order the policy asked for. REQUIRES: its traits ask
-  // for this index (see policy.h); there is no other.
-  const RecencyList& recency() const { return *recency_; }
-  const RankHeap& ranks() const { return *ranks_; }
-  // Blocks in DRAM that were ever read (or all, as the traits say), by rank
-  // negated: the highest first. Only where the traits say rank_outsiders.
-  const RankHeap& outsiders() const { return *outsiders_; }
-
-  // With VictimIndex::kValue.
-  const BlockRanking& ranking() const { return *ranking_; }
+  // Of these, the ones that the policy's traits ask for (see policy.h).
+  struct Orders {
+    // Blocks in HBM.
+    std::optional<RecencyList> recency;
+    std::optional<RankHeap> ranks;
+    // Blocks in DRAM that were ever read (or all, as the traits say), by rank
+    // negated: the highest first.
+    std::optional<RankHeap> outsiders;
+    // All blocks.
+    std::optional<BlockRanking> ranking;
+  };
+  const Orders& orders() const { return orders_; }
 
   // Background work that the policy's index asks for: to be called once after
   // each step's plan has gone out, when nobody waits. BeginStep does what was
@@ -166,10 +168,7 @@ class DeviceModel {
   Residency residency_;
   AccessStats stats_;
   const Policy* policy_;
-  std::optional<RecencyList> recency_;
-  std::optional<RankHeap> ranks_;
-  std::optional<RankHeap> outsiders_;
-  std::optional<BlockRanking> ranking_;
+  Orders orders_;
   // Of the offsets that it counts steps by.
   StepIndex base_{0};
   bool refresh_due_ = false;

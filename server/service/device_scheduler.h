@@ -57,8 +57,6 @@ class DeviceScheduler {
   // FAILED_PRECONDITION, RESOURCE_EXHAUSTED: the model and the device differ.
   absl::Status ApplyStep(const v1::Step& step);
 
-  // Whether plans are to be made at all.
-  bool plans_wanted() const { return mode() != Mode::kObserve; }
   // The next plan. INTERNAL: the policy broke the rules; nothing has changed.
   absl::Status MakePlan(v1::Plan* out);
   // The plan made last is being written.
@@ -92,6 +90,8 @@ class DeviceScheduler {
   }
 
  private:
+  // Whether plans are to be made at all.
+  bool plans_wanted() const { return mode() != Mode::kObserve; }
   absl::Status ApplyPhase(GroupId group, StepAccount* account);
   void CountMoves();
   void CountFailures(const MoveReportInfo& report, MoveReason evict_reason);

@@ -268,7 +268,7 @@ void LiveSession::SendPlan(absl::Duration arrived) {
       !error.ok() && !std::exchange(counterfactual_error_logged_, true)) {
     Log(LogLevel::kWarning, absl::StrCat("observe: ", error.message()));
   }
-  if (!scheduler_->plans_wanted()) return;
+  if (scheduler_->mode() == Mode::kObserve) return;
   if (auto s = scheduler_->MakePlan(outbox_.plan_slot()); !s.ok()) {
     // A policy is code; one that breaks the rules moves nothing.
     DropPlan();

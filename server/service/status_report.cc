@@ -178,7 +178,8 @@ std::vector<v1::SequenceStatus> ReportSequences(const LiveSession& session) {
     uint64_t live = 0;
     uint64_t in_hbm = 0;
     const uint32_t slot = blocks.Slot(sequence);
-    for (uint32_t g = 0; g < blocks.group_count().value(); ++g) {
+    for (uint32_t g = 0; g < scheduler.model().config().group_count().value();
+         ++g) {
       for (BlockId b = blocks.oldest(slot, GroupId(g)); b != kNoBlock;
            b = blocks.newer(b)) {
         ++live;

@@ -66,7 +66,6 @@ TEST(BlockTable, KnowsWhatAHandleStandsFor) {
   EXPECT_EQ(table.sequence(BlockId(5)), SequenceId(7));
   EXPECT_EQ(table.live(), 2u);
   EXPECT_EQ(table.handles(), 16u);
-  EXPECT_EQ(table.group_count(), GroupId(2));
   EXPECT_THAT(table.Sequences(), ElementsAre(SequenceId(7)));
   EXPECT_EQ(table.Slot(SequenceId(8)), BlockTable::kNoSlot);
 }

@@ -63,14 +63,14 @@ TEST(DeviceModelIndex, InventoryIsOrderedByPageSinkLast) {
   }
   model.FinishInventory(StepIndex(0));
   // Page 1 (3, 14), page 2 (0, 2), page 0 (1, 5).
-  EXPECT_EQ(Order(model.recency()), Ids({3, 14, 0, 2, 1, 5}));
+  EXPECT_EQ(Order(*model.orders().recency), Ids({3, 14, 0, 2, 1, 5}));
   model.SetPolicy(&lfu);
-  EXPECT_EQ(Order(model.ranks()), Ids({3, 14, 0, 2, 1, 5}));
-  EXPECT_EQ(Order(model.outsiders()), Ids({})) << "4 was never read";
+  EXPECT_EQ(Order(*model.orders().ranks), Ids({3, 14, 0, 2, 1, 5}));
+  EXPECT_EQ(Order(*model.orders().outsiders), Ids({})) << "4 was never read";
   const ReactivePolicy reactive(ReactiveVictims::kLowestPage);
   model.SetPolicy(&reactive);
-  EXPECT_EQ(Order(model.ranks(), 0), Ids({1, 5, 3, 0, 2}));
-  EXPECT_EQ(Order(model.ranks(), 1), Ids({14}));
+  EXPECT_EQ(Order(*model.orders().ranks, 0), Ids({1, 5, 3, 0, 2}));
+  EXPECT_EQ(Order(*model.orders().ranks, 1), Ids({14}));
 }
 
 TEST(DeviceModelIndex, UnreadRankIsBelowEveryReadBlock) {
@@ -82,14 +82,14 @@ TEST(DeviceModelIndex, UnreadRankIsBelowEveryReadBlock) {
     ASSERT_THAT(model.AddInventory(range), IsOk());
   }
   model.FinishInventory(StepIndex(0));
-  EXPECT_EQ(Order(model.ranks()), Ids({2, 3, 1, 0}));
+  EXPECT_EQ(Order(*model.orders().ranks), Ids({2, 3, 1, 0}));
   ASSERT_THAT(model.BeginStep(StepIndex(0)), IsOk());
   const auto reads = Ids({2});
   PhaseUpdate phase;
   phase.reads = reads;
   StepAccount account;
   ASSERT_THAT(model.ApplyPhase(phase, &account), IsOk());
-  EXPECT_EQ(Order(model.ranks()), Ids({3, 1, 0, 2}));
+  EXPECT_EQ(Order(*model.orders().ranks), Ids({3, 1, 0, 2}));
 }
 
 // Ranks written down, and blocks in DRAM ranked whether they were read or not.
@@ -119,8 +119,8 @@ TEST(DeviceModelIndex, RanksChangeWhenTheDriverSaysSo) {
     ASSERT_THAT(model.AddInventory(Page(1, h, h, tier)), IsOk());
   }
   model.FinishInventory(StepIndex(0));
-  EXPECT_EQ(Order(model.ranks()), Ids({0, 1}));
-  EXPECT_EQ(Order(model.outsiders()), Ids({3, 2})) << "highest first";
+  EXPECT_EQ(Order(*model.orders().ranks), Ids({0, 1}));
+  EXPECT_EQ(Order(*model.orders().outsiders), Ids({3, 2})) << "highest first";
 
   policy.ranks = {5, 1, 9, 3, 4};
   ASSERT_THAT(model.BeginStep(StepIndex(0)), IsOk());
@@ -129,15 +129,15 @@ TEST(DeviceModelIndex, RanksChangeWhenTheDriverSaysSo) {
   phase.births = {&birth, 1};
   StepAccount account;
   ASSERT_THAT(model.ApplyPhase(phase, &account), IsOk());
-  EXPECT_EQ(Order(model.ranks()), Ids({0, 1}));
-  EXPECT_EQ(Order(model.outsiders()), Ids({4, 3, 2})) << "born in DRAM";
+  EXPECT_EQ(Order(*model.orders().ranks), Ids({0, 1}));
+  EXPECT_EQ(Order(*model.orders().outsiders), Ids({4, 3, 2})) << "born in DRAM";
 
   phase.births = {};
   const auto reranked = Ids({0, 2, 7});  // 7 is not alive
   phase.reranked = reranked;
   ASSERT_THAT(model.ApplyPhase(phase, &account), IsOk());
-  EXPECT_EQ(Order(model.ranks()), Ids({1, 0}));
-  EXPECT_EQ(Order(model.outsiders()), Ids({2, 4, 3}));
+  EXPECT_EQ(Order(*model.orders().ranks), Ids({1, 0}));
+  EXPECT_EQ(Order(*model.orders().outsiders), Ids({2, 4, 3}));
 }
 
 // A run of random phases applied to several models at once, with its history.
@@ -269,8 +269,8 @@ void RandomRun::CompareLfu(const DeviceModel& model, double decay,
     }
     return sum;
   };
-  const std::vector<BlockId> inside = Order(model.ranks());
-  const std::vector<BlockId> outside = Order(model.outsiders());
+  const std::vector<BlockId> inside = Order(*model.orders().ranks);
+  const std::vector<BlockId> outside = Order(*model.orders().outsiders);
   size_t residents = 0, read_outside = 0;
   for (const auto& [h, tier] : tier_) {
     residents += tier == Tier::kHbm;
@@ -299,7 +299,7 @@ void RandomRun::CompareLfu(const DeviceModel& model, double decay,
 }
 
 void RandomRun::Compare() {
-  ASSERT_EQ(Order(models_[0].recency()), recency_);
+  ASSERT_EQ(Order(*models_[0].orders().recency), recency_);
   ASSERT_NO_FATAL_FAILURE(CompareLfu(models_[1], 0.8, step_));
   ASSERT_NO_FATAL_FAILURE(CompareLfu(models_[2], 0.3, step_));
   for (uint32_t g = 0; g < kGroups; ++g) {
@@ -310,7 +310,7 @@ void RandomRun::Compare() {
     std::sort(pages.begin(), pages.end(), [this](BlockId a, BlockId b) {
       return std::pair(page_[a.value()], a) < std::pair(page_[b.value()], b);
     });
-    ASSERT_EQ(Order(models_[3].ranks(), g), pages);
+    ASSERT_EQ(Order(*models_[3].orders().ranks, g), pages);
   }
   for (const DeviceModel& model : models_) {
     ASSERT_EQ(model.residency().resident_blocks(), Resident());
@@ -357,14 +357,17 @@ TEST_P(RandomRun, SetPolicyRebuildsTheIndex) {
     for (const size_t from : {size_t{0}, size_t{3}, size_t{4}}) {
       DeviceModel& model = models_[from];
       model.SetPolicy(&lfu_);
-      ASSERT_EQ(Order(model.ranks()), Order(models_[1].ranks()));
-      ASSERT_EQ(Order(model.outsiders()), Order(models_[1].outsiders()));
+      ASSERT_EQ(Order(*model.orders().ranks),
+                Order(*models_[1].orders().ranks));
+      ASSERT_EQ(Order(*model.orders().outsiders),
+                Order(*models_[1].orders().outsiders));
       model.SetPolicy(&reactive_);
       for (uint32_t g = 0; g < kGroups; ++g) {
-        ASSERT_EQ(Order(model.ranks(), g), Order(models_[3].ranks(), g));
+        ASSERT_EQ(Order(*model.orders().ranks, g),
+                  Order(*models_[3].orders().ranks, g));
       }
       model.SetPolicy(&lru_);
-      const std::vector<BlockId> order = Order(model.recency());
+      const std::vector<BlockId> order = Order(*model.orders().recency);
       ASSERT_EQ(order.size(), Resident());
       for (size_t i = 1; i < order.size(); ++i) {
         ASSERT_LE(model.stats().last_read(order[i - 1]),

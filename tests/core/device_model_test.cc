@@ -138,7 +138,7 @@ TEST_F(DeviceModelTest, PhaseByHand) {
   // No split of the reads is faster than writing 80 bytes through 100 B/s.
   EXPECT_DOUBLE_EQ(account_.roofline.value(), 0.8);
 
-  EXPECT_EQ(Order(model_.recency()), Ids({0, 4, 2, 8, 9}));
+  EXPECT_EQ(Order(*model_.orders().recency), Ids({0, 4, 2, 8, 9}));
   EXPECT_FALSE(model_.blocks().alive(BlockId(3)));
   EXPECT_EQ(model_.residency().tier(BlockId(1)), Tier::kDram);
   EXPECT_EQ(model_.residency().tier(BlockId(3)), Tier::kNone);
@@ -287,7 +287,7 @@ TEST_F(DeviceModelTest, EndsAndEvictionsComeBeforePromotions) {
   swap.freed = freed;
   swap.promoted = promoted;
   EXPECT_THAT(Apply(swap), IsOk());
-  EXPECT_EQ(Order(model_.recency()), Ids({2, 3, 8, 9, 10}));
+  EXPECT_EQ(Order(*model_.orders().recency), Ids({2, 3, 8, 9, 10}));
 }
 
 TEST_F(DeviceModelTest, SequencesAreForgottenWithTheirLastBlock) {
@@ -313,11 +313,11 @@ TEST_F(DeviceModelTest, ClearForgetsAllAndAnInventoryFollows) {
   model_.Clear();
   EXPECT_EQ(model_.blocks().live(), 0u);
   EXPECT_EQ(model_.residency().resident(), Bytes(0));
-  EXPECT_EQ(Order(model_.recency()), Ids({}));
+  EXPECT_EQ(Order(*model_.orders().recency), Ids({}));
   EXPECT_FALSE(model_.finished_step().has_value());
   EXPECT_FALSE(model_.stats().ever_read(BlockId(0)));
   Fill(model_);
-  EXPECT_EQ(Order(model_.recency()), Ids({1, 0}));
+  EXPECT_EQ(Order(*model_.orders().recency), Ids({1, 0}));
 }
 
 TEST_F(DeviceModelTest, RecentEvictionsAreAMaximumThatDecays) {

@@ -46,7 +46,7 @@ void BeladyPolicy::Plan(const DeviceModel& model, const PlanRequest& request,
            std::tie(b.next, b.kind, b.block);
   });
   PhaseMoves moves(model, request, order);
-  RankHeap::Walk farthest(model.ranks(), 0);
+  RankHeap::Walk farthest(*model.orders().ranks, 0);
   for (const Wish& wish : wishes) {
     if (moves.room() <= 0) {
       const BlockId victim = farthest.Next();

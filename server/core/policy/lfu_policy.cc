@@ -23,7 +23,7 @@ void LfuPolicy::PlanQueue(const DeviceModel& model, size_t length,
                           StandingOrder* order) {
   order->evict_unlisted_first = true;
   std::vector<BlockId> residents;
-  const RankHeap& inside = model.ranks();
+  const RankHeap& inside = *model.orders().ranks;
   inside.VisitLowest(0, [&](BlockId block) {
     if (residents.size() >= length) return false;
     residents.push_back(block);
@@ -32,7 +32,7 @@ void LfuPolicy::PlanQueue(const DeviceModel& model, size_t length,
   if (residents.empty()) return;
   const double lowest = inside.rank(residents.front(), 0);
   std::vector<BlockId> outsiders;
-  const RankHeap& outside = model.outsiders();
+  const RankHeap& outside = *model.orders().outsiders;
   outside.VisitLowest(0, [&](BlockId block) {
     if (outsiders.size() >= length || -outside.rank(block, 0) < lowest) {
       return false;
@@ -73,7 +73,7 @@ void LfuPolicy::Plan(const DeviceModel& model, const PlanRequest& request,
     return model.blocks().group(block) == request.group &&
            model.stats().read_in(block, model.step());
   };
-  model.ranks().VisitLowest(0, [&](BlockId block) {
+  model.orders().ranks->VisitLowest(0, [&](BlockId block) {
     if (queue.size() >= request.max_evictions) return false;
     (in_phase(block) ? read_now : queue).push_back(block);
     return true;

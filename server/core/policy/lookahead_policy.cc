@@ -69,7 +69,7 @@ void LookaheadPolicy::Plan(const DeviceModel& model, const PlanRequest& request,
   std::sort(wishes.begin(), wishes.end());
 
   PhaseMoves moves(model, request, order);
-  RankHeap::Walk victims(model.ranks(), 0);
+  RankHeap::Walk victims(*model.orders().ranks, 0);
   for (const Wish& wanted : wishes) {
     if (moves.room() <= 0) {
       const BlockId victim = victims.Next();

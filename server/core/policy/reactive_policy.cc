@@ -21,7 +21,7 @@ void ReactivePolicy::Plan(const DeviceModel& model, const PlanRequest& request,
   std::vector<BlockId>& queue = order->evict_queue;
   if (!request.phase_known) {
     for (uint32_t g = 0; g < order->groups.size(); ++g) {
-      model.ranks().VisitLowest(g, [&](BlockId block) {
+      model.orders().ranks->VisitLowest(g, [&](BlockId block) {
         if (queue.size() >= request.max_evictions) return false;
         queue.push_back(block);
         return true;
@@ -34,7 +34,7 @@ void ReactivePolicy::Plan(const DeviceModel& model, const PlanRequest& request,
                        request.next_birth_bytes;
   if (needed <= request.free) return;
   const bool all = victims_ == ReactiveVictims::kWholeGroup;
-  model.ranks().VisitLowest(request.group.value(), [&](BlockId block) {
+  model.orders().ranks->VisitLowest(request.group.value(), [&](BlockId block) {
     if (!all && queue.size() >= request.max_evictions) return false;
     if (!model.stats().read_in(block, model.step())) queue.push_back(block);
     return true;

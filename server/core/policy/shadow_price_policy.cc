@@ -12,7 +12,7 @@ ShadowPricePolicy::ShadowPricePolicy(const RankingOptions& options)
 void ShadowPricePolicy::Plan(const DeviceModel& model,
                              const PlanRequest& request,
                              StandingOrder* order) const {
-  const BlockRanking& ranking = model.ranking();
+  const BlockRanking& ranking = *model.orders().ranking;
   if (ranking.leader() == Leader::kStatic) return;
   for (GroupOrder& group : order->groups) group.new_block_tier = Tier::kHbm;
   ranking.AppendVictims(model.blocks(), model.residency(),
@@ -30,7 +30,7 @@ void ShadowPricePolicy::Plan(const DeviceModel& model,
 
 void ShadowPricePolicy::PlanPromotions(const DeviceModel& model, bool free,
                                        size_t longest, StandingOrder* order) {
-  const BlockRanking& ranking = model.ranking();
+  const BlockRanking& ranking = *model.orders().ranking;
   const auto groups = static_cast<uint32_t>(order->groups.size());
   for (uint32_t g = 0; g < groups; ++g) {
     order->groups[g].promote_all = free || ranking.AdmitsAll(GroupId(g));
@@ -46,7 +46,7 @@ void ShadowPricePolicy::PlanPromotions(const DeviceModel& model, bool free,
 void ShadowPricePolicy::PlanPhase(const DeviceModel& model,
                                   const PlanRequest& request,
                                   StandingOrder* order) {
-  const BlockRanking& ranking = model.ranking();
+  const BlockRanking& ranking = *model.orders().ranking;
   GroupOrder& group = order->groups[request.group.value()];
   const bool free = request.max_evictions == 0;
   const int32_t threshold = ranking.Threshold(request.group, free);

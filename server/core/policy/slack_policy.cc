@@ -63,12 +63,12 @@ void SlackPolicy::Plan(const DeviceModel& model, const PlanRequest& request,
   const int64_t each = model.config().block_bytes(request.group).count();
   int64_t budget = request.hbm_slack.count() / each;  // moves
   PhaseMoves moves(model, request, order);
-  RankHeap::Walk inside(model.ranks(), 0);
+  RankHeap::Walk inside(*model.orders().ranks, 0);
   BlockId victim = inside.Next();
   // No more prefetches than could be taken, in the same order as candidates.
   const uint32_t too_little =
       moves.room() > 0 || victim == kNoBlock ? 0 : 2 * Uses(model, victim);
-  RankHeap::Walk outside(model.outsiders(), 0);
+  RankHeap::Walk outside(*model.orders().outsiders, 0);
   for (int64_t n = 0; n < budget; ++n) {
     const BlockId block = outside.Next();
     if (block == kNoBlock) break;

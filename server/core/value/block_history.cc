@@ -50,13 +50,14 @@ void BlockHistory::Clear() {
 BlockHistory::Seen BlockHistory::See(const Record& record, uint32_t now) const {
   Seen seen;
   if (record.last_read != kNever) {
-    const uint32_t age = now - record.last_read;
+    const uint32_t age = now - std::min(record.last_read, now);
     seen.age = std::min(age, kOldest);
     seen.long_count = long_->Decayed(record.long_count, age);
     seen.short_count = short_->Decayed(record.short_count, age);
   }
   if (record.last_scored != kNever) {
-    const uint32_t age = std::min(now - record.last_scored, kOldest);
+    const uint32_t age =
+        std::min(now - std::min(record.last_scored, now), kOldest);
     seen.peak =
         std::max(record.peak - static_cast<int>(age) * kMarginDecay, kUnscored);
     if (age == 0) seen.margin = record.margin;

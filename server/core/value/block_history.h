@@ -55,7 +55,8 @@ class BlockHistory {
   uint32_t last_read(BlockId block) const {
     return records_[block.value()].last_read;
   }
-  // As of step `now`, which is not before any that was told of.
+  // As of step `now`, or of the block's own last event where that is later (in
+  // the middle of a step the others are as of the one before).
   ValueFeatures At(BlockId block, uint32_t now) const;
   // What they would be if the block were read in `now`, just above the margin.
   ValueFeatures IfRead(BlockId block, uint32_t now) const;

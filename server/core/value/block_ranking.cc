@@ -64,7 +64,7 @@ void BlockRanking::Clear() {
   prices_.Clear();
   shadows_.Clear();
   leader_ = Leader::kValues;
-  now_ = 0;
+  now_ = until_ = 0;
   heard_ = false;
   evictions_ = 0;
   samples_.clear();
@@ -76,8 +76,9 @@ void BlockRanking::Clear() {
   victims_.clear();
   wanted_.clear();
   missed_.clear();
+  missed_ended_ = false;
   admits_all_.assign(admits_all_.size(), true);
-  ranked_step_ = 0;
+  ranked_until_ = 0;
   SetPriceKeys();
 }
 
@@ -131,7 +132,13 @@ void BlockRanking::OnPhase(GroupId group, Seconds hbm, Seconds dram) {
 
 void BlockRanking::EndStep(uint32_t step, uint64_t evictions) {
   now_ = step;
+  until_ = step + 1;
   heard_ = true;
+  if (missed_ended_) {
+    std::sort(missed_.begin(), missed_.end());
+    missed_.erase(std::unique(missed_.begin(), missed_.end()), missed_.end());
+    missed_ended_ = false;
+  }
   evictions_ +=
       kEvictionSmoothing * (static_cast<double>(evictions) - evictions_);
 }
@@ -181,7 +188,7 @@ int32_t BlockRanking::Key(BlockId block, GroupId group) const {
   const uint32_t last = history_.last_read(block);
   if (last == BlockHistory::kNever) return kLeastKey;
   if (leader_ == Leader::kLru) {
-    return -static_cast<int32_t>(std::min(now_ - last, 32000u));
+    return -static_cast<int32_t>(std::min(now_ - std::min(last, now_), 32000u));
   }
   return history_.ShortCount(block, now_);
 }
@@ -254,7 +261,7 @@ void BlockRanking::FinishRanking() {
   wanted_.swap(next_wanted_);
   next_victims_.clear();
   next_wanted_.clear();
-  ranked_step_ = ranking_step_;
+  ranked_until_ = ranking_until_;
   for (size_t g = 0; g < outsiders_.size(); ++g) {
     admits_all_[g] = leader_ != Leader::kStatic &&
                      outsiders_[g].wanted >= kNearlyAll * outsiders_[g].all;
@@ -277,7 +284,7 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
       std::fill(outsiders_.begin(), outsiders_.end(), Outsiders());
       wanted_victims_ =
           kSpareFactor * std::clamp(longest_queue, size_t{1}, kLongestRanking);
-      ranking_step_ = now_;
+      ranking_until_ = until_;
     }
     for (; left > 0 && cursor_ < handles; --left, ++cursor_) {
       const auto handle = static_cast<uint32_t>(cursor_);
@@ -345,6 +352,15 @@ void BlockRanking::AppendVictims(const BlockTable& blocks,
   }
   for (; next < victims_.size() && queue->size() < end; ++next) {
     if (usable(victims_[next].block)) queue->push_back(victims_[next].block);
+  }
+  // Where nearly all of HBM was just read, better one of these than none.
+  if (queue->size() - start < looked_at) {
+    for (const Ranked& r : victims_) {
+      if (queue->size() >= end) break;
+      if (residency.tier(r.block) == Tier::kHbm && ReadSinceRanking(r.block)) {
+        queue->push_back(r.block);
+      }
+    }
   }
   if (queue->size() > end) queue->resize(end);
 }

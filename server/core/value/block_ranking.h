@@ -74,6 +74,8 @@ class BlockRanking {
     if (shadows_.sampled(block)) shadows_.OnPromoted(group);
   }
   void OnEnd(BlockId block) {
+    // Its handle may be missed again in the same step.
+    if (history_.last_read(block) == missed_step_) missed_ended_ = true;
     history_.Forget(block);
     if (shadows_.sampled(block)) shadows_.OnEnd(block);
   }
@@ -100,8 +102,9 @@ class BlockRanking {
   int32_t Threshold(GroupId group, bool free) const;
   // Nearly all blocks of the group in DRAM would be worth it.
   bool AdmitsAll(GroupId group) const { return admits_all_[group.value()]; }
-  // Blocks of other groups in DRAM that would: first those that were missed in
-  // the last step, then as of the ranking, best first.
+  // Blocks of other groups in DRAM that would, each once: first those that were
+  // missed in the last step, if the ranking has not heard of it; then as of the
+  // ranking, best first.
   template <typename Visit>
   void VisitWanted(const BlockTable& blocks, Visit visit) const;
   int32_t KeyIfRead(BlockId block, GroupId group) const;
@@ -110,8 +113,6 @@ class BlockRanking {
   double ReadProbability(BlockId block, GroupId group) const;
   int32_t Key(BlockId block, GroupId group) const;
   const GroupPrices& prices() const { return prices_; }
-  const ValueModel& model() const { return model_; }
-  const ShadowDirectories& shadows() const { return shadows_; }
   const BlockHistory& history() const { return history_; }
 
  private:
@@ -134,7 +135,7 @@ class BlockRanking {
   int32_t KeyOf(const ValueFeatures& features, GroupId group) const;
   bool ReadSinceRanking(BlockId block) const {
     const uint32_t last = history_.last_read(block);
-    return last != BlockHistory::kNever && last > ranked_step_;
+    return last != BlockHistory::kNever && last >= ranked_until_;
   }
   void LearnAndSample(const BlockTable& blocks);
   void SetPriceKeys();
@@ -155,6 +156,8 @@ class BlockRanking {
   Leader leader_ = Leader::kValues;
 
   uint32_t now_ = 0;
+  // First step to come.
+  uint32_t until_ = 0;
   bool heard_ = false;
   double evictions_ = 0;
   std::vector<int32_t> price_keys_;
@@ -174,7 +177,7 @@ class BlockRanking {
   std::vector<uint32_t> histogram_;
   int32_t cut_ = 0;
   size_t wanted_victims_ = 0;
-  uint32_t ranking_step_ = 0;
+  uint32_t ranking_until_ = 0;
   std::vector<Ranked> next_victims_;
   std::vector<Ranked> next_wanted_;
 
@@ -186,13 +189,16 @@ class BlockRanking {
   std::vector<Outsiders> outsiders_;
 
   // The ranking in force.
-  uint32_t ranked_step_ = 0;
+  // First step that it did not hear of.
+  uint32_t ranked_until_ = 0;
   std::vector<bool> admits_all_;
   std::vector<Ranked> victims_;
   std::vector<Ranked> wanted_;
-  // Read from DRAM in step missed_step_.
+  // Read from DRAM in step missed_step_, the last that missed any.
   std::vector<BlockId> missed_;
   uint32_t missed_step_ = 0;
+  // A block that was read in it has ended.
+  bool missed_ended_ = false;
   // Scratch of AppendVictims.
   mutable std::vector<Ranked> fresh_;
   mutable std::vector<int32_t> fresh_keys_;
@@ -201,13 +207,9 @@ class BlockRanking {
 
 template <typename Visit>
 void BlockRanking::VisitWanted(const BlockTable& blocks, Visit visit) const {
-  const bool fresh = missed_step_ > ranked_step_;
-  for (size_t i = 0; fresh && i < missed_.size(); ++i) {
-    const BlockId block = missed_[i];
-    // One that has ended may have begun anew.
-    if (!blocks.alive(block) || history_.last_read(block) != missed_step_) {
-      continue;
-    }
+  for (const BlockId block : missed_) {
+    // What the ranking has heard of is in its list.
+    if (!blocks.alive(block) || !ReadSinceRanking(block)) continue;
     const GroupId group = blocks.group(block);
     if (AdmitsAll(group) || KeyIfRead(block, group) < Threshold(group, false)) {
       continue;

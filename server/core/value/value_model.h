@@ -39,7 +39,7 @@ class ValueModel {
     for (size_t i = 0; i < kValueFeatures; ++i) z += w[i] * features[i];
     return z;
   }
-  // log2(1 / (1 + exp(-z))), within 0.02; at least -24.
+  // log2(1 / (1 + exp(-z))), within 0.023, for z cut to -16..16: at least -24.
   static float LogProbability(float log_odds);
 
   // A block with these features was read in the next step, or not.

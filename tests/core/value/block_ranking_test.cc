@@ -1,0 +1,399 @@
+// Rankings and the plans made of them, in a model fed by hand.
+#include "server/core/value/block_ranking.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <set>
+#include <vector>
+
+#include "server/core/policy/lru_policy.h"
+#include "server/core/policy/shadow_price_policy.h"
+#include "tests/testing/small_model.h"
+
+namespace kvplace {
+namespace {
+
+std::vector<BlockId> Victims(const DeviceModel& model, size_t count) {
+  std::vector<BlockId> queue;
+  model.orders().ranking->AppendVictims(model.blocks(), model.residency(),
+                                        count, &queue);
+  return queue;
+}
+
+std::vector<int32_t> KeysOf(const DeviceModel& model,
+                            const std::vector<BlockId>& blocks) {
+  std::vector<int32_t> keys;
+  for (const BlockId block : blocks) {
+    keys.push_back(
+        model.orders().ranking->Key(block, model.blocks().group(block)));
+  }
+  return keys;
+}
+
+std::vector<BlockId> InHbm(const DeviceModel& model) {
+  std::vector<BlockId> blocks;
+  for (uint32_t h = 0; h < model.blocks().handles(); ++h) {
+    if (model.residency().tier(BlockId(h)) == Tier::kHbm)
+      blocks.emplace_back(h);
+  }
+  return blocks;
+}
+
+class RankingTest : public ::testing::Test {
+ protected:
+  // Half of the blocks are in HBM, which is full.
+  static constexpr uint32_t kEach = 32;
+  explicit RankingTest(const RankingOptions& options = {})
+      : policy_(options), small_(SmallDevice(1, kEach, kEach / 2), policy_) {
+    small_.Put(IdRange(0, kEach / 2), Tier::kHbm);
+    small_.Put(IdRange(kEach / 2, kEach / 2), Tier::kDram);
+    small_.Start();
+  }
+
+  const BlockRanking& ranking() { return *small_.model().orders().ranking; }
+  void StepAndRefresh(const std::vector<BlockId>& reads) {
+    small_.Step(reads);
+    small_.model().Refresh();
+  }
+
+  const ShadowPricePolicy policy_;
+  SmallModel small_;
+};
+
+TEST_F(RankingTest, TraitsAndDefaults) {
+  EXPECT_EQ(policy_.traits().name, "shadow-price");
+  EXPECT_FALSE(policy_.traits().clairvoyant);
+  EXPECT_EQ(policy_.traits().default_delay_steps, 1);
+  EXPECT_EQ(policy_.traits().index, VictimIndex::kValue);
+}
+
+TEST_F(RankingTest, WhatIsReadOftenIsWorthMore) {
+  for (int i = 0; i < 12; ++i) {
+    StepAndRefresh(i % 4 == 0 ? IdRange(0, 8) : IdRange(0, 4));
+  }
+  const GroupId group(0);
+  EXPECT_GT(ranking().Key(BlockId(0), group), ranking().Key(BlockId(4), group));
+  EXPECT_GT(ranking().Key(BlockId(4), group), ranking().Key(BlockId(8), group));
+  EXPECT_GT(ranking().ReadProbability(BlockId(0), group), 0.5);
+  EXPECT_LT(ranking().ReadProbability(BlockId(8), group), 0.1);
+  const std::vector<BlockId> victims = Victims(small_.model(), 16);
+  ASSERT_EQ(victims.size(), 16u);
+  EXPECT_EQ(
+      std::set<BlockId>(victims.begin(), victims.begin() + 8),
+      (std::set<BlockId>{BlockId(8), BlockId(9), BlockId(10), BlockId(11),
+                         BlockId(12), BlockId(13), BlockId(14), BlockId(15)}));
+}
+
+// No refresh between: who was just read is not evicted for what was known
+// before, unless there is nobody else.
+TEST_F(RankingTest, VictimsWereNotReadSinceTheRanking) {
+  // Also of the first step, before which there was a ranking, of the start.
+  for (int i = 0; i < 6; ++i) {
+    SCOPED_TRACE(i);
+    small_.Step(IdRange(static_cast<uint32_t>(i), 5));
+    const std::vector<BlockId> victims = Victims(small_.model(), 100);
+    ASSERT_EQ(victims.size(), 16u);
+    for (size_t v = 0; v < 11; ++v) {
+      const BlockId block = victims[v];
+      EXPECT_TRUE(block.value() < static_cast<uint32_t>(i) ||
+                  block.value() >= static_cast<uint32_t>(i) + 5)
+          << block.value();
+    }
+    small_.model().Refresh();
+    EXPECT_EQ(Victims(small_.model(), 100).size(), 16u);
+  }
+}
+
+// In the middle of a step (a plan for one phase), what is known of a block that
+// was read in it is not lost.
+TEST_F(RankingTest, AReadInTheRunningStepAddsToWhatWasKnown) {
+  for (int i = 0; i < 12; ++i) {
+    StepAndRefresh({BlockId(0), BlockId(20)});
+  }
+  small_.BeginStep();
+  small_.Phase({BlockId(20), BlockId(21)});
+  const GroupId group(0);
+  EXPECT_GT(ranking().KeyIfRead(BlockId(20), group),
+            ranking().KeyIfRead(BlockId(21), group));
+  EXPECT_GE(ranking().Key(BlockId(20), group),
+            ranking().Key(BlockId(21), group) + 100);
+}
+
+// ---- plans ----
+
+// The even blocks of HBM are read in the even steps, the odd ones in the odd;
+// 16 and 17 (in DRAM) in each, the others never.
+class WantedTest : public RankingTest {
+ protected:
+  WantedTest() {
+    for (int i = 0; i < 40; ++i) {
+      std::vector<BlockId> reads = NextHits();
+      reads.push_back(BlockId(16));
+      reads.push_back(BlockId(17));
+      StepAndRefresh(reads);
+    }
+  }
+
+  std::vector<BlockId> NextHits() {
+    std::vector<BlockId> hits;
+    for (uint32_t b = steps_++ % 2; b < 16; b += 2) hits.emplace_back(b);
+    return hits;
+  }
+
+  std::vector<BlockId> Promotions() {
+    StandingOrder order = small_.Plan();
+    EXPECT_FALSE(order.groups[0].promote_all);
+    return order.groups[0].promote_if_read;
+  }
+
+  uint32_t steps_ = 0;
+};
+
+TEST_F(WantedTest, PromotesWhatIsWorthMoreThanTheLeast) {
+  EXPECT_FALSE(ranking().AdmitsAll(GroupId(0)));
+  EXPECT_EQ(Promotions(), Ids({16, 17}));
+  small_.Step(Ids({16, 17}));
+  EXPECT_EQ(Promotions(), Ids({16, 17}));
+}
+
+// The misses of a step are wanted by the ranking that has heard of them.
+TEST_F(WantedTest, NothingIsListedTwiceAfterAStepWithoutMisses) {
+  small_.Step(NextHits());
+  EXPECT_EQ(Promotions(), Ids({16, 17}));
+  small_.model().Refresh();
+  small_.Plan();
+  small_.Step(NextHits());
+  small_.Plan();
+}
+
+TEST_F(WantedTest, NothingIsListedTwiceAfterASwitch) {
+  const LruPolicy lru;
+  small_.model().SetPolicy(&lru);
+  small_.Step(Ids({16, 17, 0, 1}));
+  small_.model().SetPolicy(&policy_);
+  small_.Plan();
+  small_.Step(NextHits());
+  small_.Plan();
+}
+
+// A handle may end and begin again in one step.
+TEST_F(WantedTest, NothingIsListedTwiceIfAHandleIsUsedTwiceInAStep) {
+  small_.BeginStep();
+  StepAccount account;
+  const std::vector<BlockId> reads = Ids({16, 17}), freed = Ids({16});
+  const std::vector<BlockRange> births = {
+      {SequenceId(1), GroupId(0), 40, BlockId(16), 1, Tier::kDram}};
+  PhaseUpdate first;
+  first.reads = reads;
+  first.freed = freed;
+  ASSERT_THAT(small_.model().ApplyPhase(first, &account), IsOk());
+  const std::vector<BlockId> again = Ids({16});
+  PhaseUpdate second;
+  second.births = births;
+  second.reads = again;
+  ASSERT_THAT(small_.model().ApplyPhase(second, &account), IsOk());
+  small_.EndStep();
+  std::vector<BlockId> visited;
+  ranking().VisitWanted(small_.model().blocks(), [&](BlockId block, GroupId) {
+    visited.push_back(block);
+    return true;
+  });
+  std::sort(visited.begin(), visited.end());
+  EXPECT_EQ(std::adjacent_find(visited.begin(), visited.end()), visited.end());
+  small_.Plan();
+}
+
+TEST_F(WantedTest, EndedBlocksAreNotPlanned) {
+  small_.BeginStep();
+  StepAccount account;
+  PhaseUpdate ends;
+  const std::vector<BlockId> freed = Ids({3, 16, 20});
+  ends.freed = freed;
+  ASSERT_THAT(small_.model().ApplyPhase(ends, &account), IsOk());
+  small_.EndStep();
+  for (int i = 0; i < 2; ++i) {
+    const std::vector<BlockId> victims = Victims(small_.model(), 100);
+    EXPECT_EQ(std::count(victims.begin(), victims.end(), BlockId(3)), 0);
+    EXPECT_EQ(victims.size(), 15u);
+    const StandingOrder order = small_.Plan();
+    for (const BlockId block : order.groups[0].promote_if_read) {
+      EXPECT_EQ(block, BlockId(17));
+    }
+    small_.model().Refresh();
+  }
+}
+
+TEST_F(WantedTest, ClearForgetsTheLists) {
+  small_.model().Clear();
+  EXPECT_EQ(Victims(small_.model(), 100), Ids({}));
+  EXPECT_EQ(ranking().history().last_read(BlockId(16)), BlockHistory::kNever);
+  EXPECT_EQ(ranking().leader(), Leader::kValues);
+  small_.Plan();
+}
+
+// ---- random ----
+
+// Right after a ranking: whom it followed is whom Key follows.
+void ExpectLowest(const DeviceModel& model, size_t count) {
+  std::vector<int32_t> keys = KeysOf(model, InHbm(model));
+  std::sort(keys.begin(), keys.end());
+  count = std::min(count, keys.size());
+  const std::vector<BlockId> victims = Victims(model, count);
+  ASSERT_EQ(victims.size(), count);
+  ASSERT_EQ(std::set<BlockId>(victims.begin(), victims.end()).size(), count);
+  std::vector<int32_t> listed = KeysOf(model, victims);
+  for (const int32_t key : listed) ASSERT_LE(std::abs(key), 32768);
+  // Those due in a step come by group, so that a shorter list may differ.
+  const std::vector<int32_t> all = KeysOf(model, Victims(model, keys.size()));
+  if (!std::is_sorted(all.begin(), all.end()) && count < keys.size()) return;
+  std::sort(listed.begin(), listed.end());
+  keys.resize(count);
+  EXPECT_EQ(listed, keys);
+}
+
+class RandomRanking : public ::testing::TestWithParam<int> {};
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomRanking, ::testing::Range(0, 16));
+
+// Moves at random, so that the ranking sees what it would not have done.
+TEST_P(RandomRanking, VictimsAreTheLowestKeys) {
+  SCOPED_TRACE(GetParam());
+  std::mt19937_64 random(static_cast<uint64_t>(GetParam()));
+  const auto below = [&](size_t n) {
+    return std::uniform_int_distribution<size_t>(0, n - 1)(random);
+  };
+  RankingOptions options;
+  options.learn = GetParam() % 2 == 0;
+  options.guard = GetParam() % 4 < 2;
+  const ShadowPricePolicy policy(options);
+  const auto groups = static_cast<uint32_t>(1 + below(3));
+  constexpr uint32_t kEach = 24;
+  SmallModel small(SmallDevice(groups, kEach, groups * kEach / 2), policy);
+  for (uint32_t h = 0; h < groups * kEach; ++h) {
+    small.Put({BlockId(h)}, h % 2 == 0 ? Tier::kHbm : Tier::kDram);
+  }
+  small.Start();
+  const DeviceModel& model = small.model();
+  for (int step = 0; step < 150; ++step) {
+    SCOPED_TRACE(testing::Message() << "step " << step);
+    small.BeginStep();
+    std::set<BlockId> read;
+    for (uint32_t g = 0; g < groups; ++g) {
+      std::vector<BlockId> reads, evicted, promoted;
+      for (uint32_t i = 0; i < kEach; ++i) {
+        const BlockId block(g * kEach + i);
+        if (below(1 + i / 2) == 0) {
+          reads.push_back(block);
+          read.insert(block);
+        } else if (model.residency().tier(block) == Tier::kHbm &&
+                   below(10) == 0) {
+          evicted.push_back(block);
+        }
+      }
+      for (const BlockId block : reads) {
+        if (model.residency().tier(block) == Tier::kDram &&
+            promoted.size() < evicted.size()) {
+          promoted.push_back(block);
+        }
+      }
+      small.Phase(reads, promoted, evicted);
+    }
+    small.EndStep();
+    for (const BlockId block : Victims(model, 1000)) {
+      EXPECT_EQ(read.count(block), 0u) << block.value();
+    }
+    small.Plan();
+    small.model().Refresh();
+    ASSERT_NO_FATAL_FAILURE(ExpectLowest(model, 1 + below(groups * kEach / 2)));
+  }
+}
+
+// ---- attention ----
+
+// Near misses and masses of every kind; the plans' rules hold throughout.
+class Masses : public ::testing::TestWithParam<int> {
+ protected:
+  size_t Below(size_t n) {
+    return std::uniform_int_distribution<size_t>(0, n - 1)(random_);
+  }
+  uint8_t Mass(size_t i) {
+    switch (GetParam()) {
+      case 0:
+        return 0;
+      case 1:
+        return 255;
+      case 2:
+        return 100;
+      case 3:
+        return i % 2 == 0 ? 0 : 255;
+      default:
+        return static_cast<uint8_t>(Below(256));
+    }
+  }
+  // 4: groups 1 and 2 have none; 5: only some phases have.
+  bool HasMasses(uint32_t group) {
+    return (GetParam() != 4 || group == 0) &&
+           (GetParam() != 5 || Below(2) == 0);
+  }
+
+  std::mt19937_64 random_{5};
+};
+
+INSTANTIATE_TEST_SUITE_P(Kinds, Masses, ::testing::Range(0, 6));
+
+TEST_P(Masses, AnyKindRunsThrough) {
+  SCOPED_TRACE(GetParam());
+  const ShadowPricePolicy policy;
+  constexpr uint32_t kEach = 20, kGroups = 3;
+  SmallModel small(SmallDevice(kGroups, kEach, kGroups * kEach / 2), policy);
+  for (uint32_t h = 0; h < kGroups * kEach; ++h) {
+    small.Put({BlockId(h)}, h % 2 == 0 ? Tier::kHbm : Tier::kDram);
+  }
+  small.Start();
+  for (int64_t step = 0; step < 120; ++step) {
+    ASSERT_THAT(small.model().BeginStep(StepIndex(step)), IsOk());
+    StepAccount account;
+    for (uint32_t g = 0; g < kGroups; ++g) {
+      PhaseUpdate phase;
+      phase.group = GroupId(g);
+      std::vector<BlockId> reads, near;
+      std::vector<uint8_t> read_masses, near_masses;
+      for (uint32_t i = 0; i < kEach; ++i) {
+        if (Below(3) == 0) {
+          reads.emplace_back(g * kEach + i);
+          read_masses.push_back(Mass(i));
+        } else if (Below(2) == 0) {
+          near.emplace_back(g * kEach + i);
+          near_masses.push_back(Mass(i + 1));
+        }
+      }
+      phase.reads = reads;
+      if (HasMasses(g)) {
+        phase.read_masses = read_masses;
+        phase.near_misses = near;
+        phase.near_miss_masses = near_masses;
+      }
+      ASSERT_THAT(small.model().ApplyPhase(phase, &account), IsOk());
+    }
+    small.model().EndStep(account);
+    small.Plan();
+    small.model().Refresh();
+    for (uint32_t h = 0; h < kGroups * kEach; ++h) {
+      const GroupId group(h / kEach);
+      const double p =
+          small.model().orders().ranking->ReadProbability(BlockId(h), group);
+      ASSERT_GE(p, 0);
+      ASSERT_LE(p, 1);
+      for (const float f : small.model().orders().ranking->history().At(
+               BlockId(h), static_cast<uint32_t>(step))) {
+        ASSERT_LE(std::abs(f), 1.01f);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace kvplace
