@@ -27,9 +27,9 @@ constexpr uint32_t kSamplesPerGroup = 16;
 constexpr uint32_t kMostSamples = 4096;
 // Spare victims in a ranking, for those that are read before they are used.
 constexpr size_t kSpareFactor = 2;
-// And most of them: bounds the memory of devices that would evict more in a
-// step than they ought to.
-constexpr size_t kLongestRanking = 16384;
+// And half the most of them, or one in 64 handles of a large device: bounds the
+// memory of devices that would evict more in a step than they ought to.
+constexpr size_t kLongestRanking = 4096;
 
 size_t BucketOf(int32_t key) {
   return static_cast<size_t>(key - kLeastKey) / kKeysPerBucket;
@@ -283,7 +283,9 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
       std::fill(histogram_.begin(), histogram_.end(), 0u);
       std::fill(outsiders_.begin(), outsiders_.end(), Outsiders());
       wanted_victims_ =
-          kSpareFactor * std::clamp(longest_queue, size_t{1}, kLongestRanking);
+          kSpareFactor *
+          std::clamp(longest_queue, size_t{1},
+                     std::max(kLongestRanking, size_t{handles} / 64));
       ranking_until_ = until_;
     }
     for (; left > 0 && cursor_ < handles; --left, ++cursor_) {

@@ -302,8 +302,13 @@ TEST_P(RandomRanking, VictimsAreTheLowestKeys) {
       small.Phase(reads, promoted, evicted);
     }
     small.EndStep();
+    bool last_resort = false;
     for (const BlockId block : Victims(model, 1000)) {
-      EXPECT_EQ(read.count(block), 0u) << block.value();
+      if (read.contains(block)) {
+        last_resort = true;
+      } else {
+        EXPECT_FALSE(last_resort) << block.value();
+      }
     }
     small.Plan();
     small.model().Refresh();
