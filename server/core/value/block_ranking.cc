@@ -276,36 +276,34 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
   }
   heard_ = false;
   const uint64_t handles = blocks.handles();
-  for (uint64_t left = std::max<uint64_t>(kSlice, handles / 4); left > 0;) {
-    if (cursor_ == 0) {
-      leader_ = options_.guard ? shadows_.leader() : Leader::kValues;
-      SetPriceKeys();
-      std::fill(histogram_.begin(), histogram_.end(), 0u);
-      std::fill(outsiders_.begin(), outsiders_.end(), Outsiders());
-      wanted_victims_ =
-          kSpareFactor *
-          std::clamp(longest_queue, size_t{1},
-                     std::max(kLongestRanking, size_t{handles} / 64));
-      ranking_until_ = until_;
-    }
-    for (; left > 0 && cursor_ < handles; --left, ++cursor_) {
-      const auto handle = static_cast<uint32_t>(cursor_);
-      const Tier tier = residency.tier(BlockId(handle));
-      if (tier != Tier::kNone) ScoreBlock(handle, blocks, tier);
-    }
-    if (cursor_ == handles) FindCut();
-    for (; left > 0 && cursor_ >= handles && cursor_ < 2 * handles;
-         --left, ++cursor_) {
-      const auto handle = static_cast<uint32_t>(cursor_ - handles);
-      const Tier tier = residency.tier(BlockId(handle));
-      if (tier != Tier::kNone) ListBlock(handle, blocks, tier);
-    }
-    if (cursor_ < 2 * handles) return false;
-    cursor_ = 0;
-    FinishRanking();
-    return true;
+  uint64_t left = std::max<uint64_t>(kSlice, handles / 4);
+  if (cursor_ == 0) {
+    leader_ = options_.guard ? shadows_.leader() : Leader::kValues;
+    SetPriceKeys();
+    std::fill(histogram_.begin(), histogram_.end(), 0u);
+    std::fill(outsiders_.begin(), outsiders_.end(), Outsiders());
+    wanted_victims_ =
+        kSpareFactor *
+        std::clamp(longest_queue, size_t{1},
+                   std::max(kLongestRanking, size_t{handles} / 64));
+    ranking_until_ = until_;
   }
-  return false;
+  for (; left > 0 && cursor_ < handles; --left, ++cursor_) {
+    const auto handle = static_cast<uint32_t>(cursor_);
+    const Tier tier = residency.tier(BlockId(handle));
+    if (tier != Tier::kNone) ScoreBlock(handle, blocks, tier);
+  }
+  if (cursor_ == handles) FindCut();
+  for (; left > 0 && cursor_ >= handles && cursor_ < 2 * handles;
+       --left, ++cursor_) {
+    const auto handle = static_cast<uint32_t>(cursor_ - handles);
+    const Tier tier = residency.tier(BlockId(handle));
+    if (tier != Tier::kNone) ListBlock(handle, blocks, tier);
+  }
+  if (cursor_ < 2 * handles) return false;
+  cursor_ = 0;
+  FinishRanking();
+  return true;
 }
 
 void BlockRanking::AppendVictims(const BlockTable& blocks,
@@ -327,13 +325,11 @@ void BlockRanking::AppendVictims(const BlockTable& blocks,
     fresh_keys_.push_back(key);
   }
   const size_t due = std::min(static_cast<size_t>(evictions_), fresh_.size());
-  int32_t cutoff = kLeastKey;
+  int32_t cutoff = std::numeric_limits<int32_t>::max();
   if (due < fresh_.size()) {
     const auto at = fresh_keys_.begin() + static_cast<ptrdiff_t>(due);
     std::nth_element(fresh_keys_.begin(), at, fresh_keys_.end());
     cutoff = *at;
-  } else {
-    cutoff = std::numeric_limits<int32_t>::max();
   }
   // Those due, by group: a counting sort.
   group_ends_.assign(device_.groups.size() + 1, 0);
