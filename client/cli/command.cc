@@ -3,6 +3,8 @@
 #include <iostream>
 #include <string>
 
+#include "absl/strings/numbers.h"
+
 namespace kvplace {
 namespace {
 
@@ -46,6 +48,18 @@ absl::Status UsageError(absl::string_view message) {
 
 bool IsUsageError(const absl::Status& status) {
   return status.GetPayload(kUsagePayload).has_value();
+}
+
+absl::StatusOr<std::pair<std::string, double>> ParsePolicyParameter(
+    const std::string& text) {
+  const size_t equals = text.find('=');
+  double value = 0;
+  if (equals == std::string::npos || equals == 0 ||
+      !absl::SimpleAtod(text.substr(equals + 1), &value)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", text, "\": expected NAME=NUMBER, as decay=0.9"));
+  }
+  return std::pair(text.substr(0, equals), value);
 }
 
 void SetRun(CLI::App* command, std::function<absl::Status()> run) {

@@ -28,6 +28,10 @@ inline constexpr int kExitUsage = 2;
 absl::Status UsageError(absl::string_view message);
 bool IsUsageError(const absl::Status& status);
 
+// NAME=NUMBER, a parameter of a policy.
+absl::StatusOr<std::pair<std::string, double>> ParsePolicyParameter(
+    const std::string& text);
+
 // `run` is called when the command line was parsed and named `command`.
 void SetRun(CLI::App* command, std::function<absl::Status()> run);
 

@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/cli/admin_client.h"
@@ -166,16 +165,13 @@ absl::Status RunPolicyGet(const PolicyFlags& flags, AdminClient& client) {
 
 absl::Status AddParameter(const std::string& text,
                           google::protobuf::Map<std::string, double>* out) {
-  const size_t equals = text.find('=');
-  double value = 0;
-  if (equals == std::string::npos || equals == 0 ||
-      !absl::SimpleAtod(text.substr(equals + 1), &value)) {
-    return UsageError(absl::StrCat("--param: \"", text,
-                                   "\": expected NAME=NUMBER, as decay=0.9"));
+  const auto parameter = ParsePolicyParameter(text);
+  if (!parameter.ok()) {
+    return UsageError(absl::StrCat("--param: ", parameter.status().message()));
   }
-  if (!out->insert({text.substr(0, equals), value}).second) {
+  if (!out->insert({parameter->first, parameter->second}).second) {
     return UsageError(
-        absl::StrCat("--param: ", text.substr(0, equals), " is there twice"));
+        absl::StrCat("--param: ", parameter->first, " is there twice"));
   }
   return absl::OkStatus();
 }

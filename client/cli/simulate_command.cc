@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "client/cli/command.h"
 #include "client/cli/hindsight_run.h"
 #include "client/cli/profile_file.h"
 #include "client/cli/schedule_writer.h"
@@ -101,15 +101,8 @@ std::vector<std::string> ParsePolicies(const std::string& text) {
 PolicyParameters CheckParameters(const Flags& flags, const Plan& plan) {
   PolicyParameters parameters;
   for (const std::string& text : flags.parameters) {
-    const size_t equals = text.find('=');
-    double value = 0;
-    if (equals == std::string::npos ||
-        !absl::SimpleAtod(text.substr(equals + 1), &value)) {
-      WrongUsage("--param", absl::StrCat("\"", text,
-                                         "\", expected NAME=NUMBER, as "
-                                         "decay=0.9"));
-    }
-    parameters[text.substr(0, equals)] = value;
+    auto [name, value] = OrWrongUsage("--param", ParsePolicyParameter(text));
+    parameters[std::move(name)] = value;
   }
   if (parameters.empty()) return parameters;
   if (plan.policies.size() != 1) {

@@ -12,7 +12,7 @@ import statistics
 
 import markdown_page as markdown
 
-# Traces that the shipped weights and constants were tuned on, two at most. What
+# Traces that the shipped weights were fitted to, two at most. What
 # has one of them in it is shown and counts in no mean.
 TUNED = ("bible",)
 

@@ -282,10 +282,9 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
     SetPriceKeys();
     std::fill(histogram_.begin(), histogram_.end(), 0u);
     std::fill(outsiders_.begin(), outsiders_.end(), Outsiders());
-    wanted_victims_ =
-        kSpareFactor *
-        std::clamp(longest_queue, size_t{1},
-                   std::max(kLongestRanking, size_t{handles} / 64));
+    wanted_victims_ = kSpareFactor * std::clamp(longest_queue, size_t{1},
+                                                std::max(kLongestRanking,
+                                                         size_t{handles} / 64));
     ranking_until_ = until_;
   }
   for (; left > 0 && cursor_ < handles; --left, ++cursor_) {
