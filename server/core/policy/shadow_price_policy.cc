@@ -22,8 +22,8 @@ void ShadowPricePolicy::Plan(const DeviceModel& model,
   } else {
     // Room for what a step brings in without any eviction.
     const Residency& ledger = model.residency();
-    const bool free = (ledger.capacity() - ledger.resident()) * int64_t{16} >
-                      ledger.capacity();
+    const bool free = (ledger.capacity() - ledger.resident()).count() >
+                      ledger.capacity().count() / 16;
     PlanPromotions(model, free, request.max_evictions, order);
   }
 }
