@@ -143,6 +143,7 @@ void DeviceModel::RebuildRanking() {
   }
   orders_.ranking.emplace(config_, options);
   orders_.ranking->Start(blocks_, residency_);
+  if (step_ >= base_) orders_.ranking->BeginStep(Offset(step_));
   for (uint32_t h = 0; h < blocks_.handles(); ++h) {
     const BlockId block(h);
     if (!blocks_.alive(block) || !stats_.ever_read(block)) continue;
@@ -150,7 +151,9 @@ void DeviceModel::RebuildRanking() {
                             Offset(stats_.last_read(block)),
                             residency_.tier(block) == Tier::kHbm);
   }
-  if (step_ >= base_) orders_.ranking->EndStep(Offset(step_), 0);
+  if (step_ >= base_) {
+    orders_.ranking->EndStep(Offset(step_), blocks_, residency_);
+  }
   while (!orders_.ranking->Refresh(blocks_, residency_,
                                    residency_.resident_blocks())) {
   }
@@ -201,6 +204,7 @@ absl::Status DeviceModel::BeginStep(StepIndex step) {
   Refresh();
   step_ = step;
   evictions_in_step_ = 0;
+  if (orders_.ranking) orders_.ranking->BeginStep(Offset(step_));
   return absl::OkStatus();
 }
 
@@ -327,6 +331,7 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
     RemoveFromIndex(block);
     AddToOutsiders(block);
     ++evictions_in_step_;
+    if (orders_.ranking) orders_.ranking->OnEvicted(block);
     traffic->demoted += bytes;
   }
   const auto bring_in = [this](absl::Span<const BlockId> blocks, Bytes* total) {
@@ -360,7 +365,7 @@ absl::Status DeviceModel::ApplyPhase(const PhaseUpdate& phase,
 
 void DeviceModel::EndStep(const StepAccount& account) {
   if (orders_.ranking) {
-    orders_.ranking->EndStep(Offset(step_), evictions_in_step_);
+    orders_.ranking->EndStep(Offset(step_), blocks_, residency_);
     refresh_due_ = true;
   }
   finished_ = account;

@@ -90,9 +90,9 @@ ValueFeatures BlockHistory::FeaturesOf(const Seen& seen) {
           std::max(margin, 0.0f)};
 }
 
-void BlockHistory::OnRead(BlockId block, uint32_t step) {
+bool BlockHistory::OnRead(BlockId block, uint32_t step) {
   Record& record = records_[block.value()];
-  if (record.last_read == step) return;
+  if (record.last_read == step) return false;
   int long_count = kLeastCount;
   int short_count = kLeastCount;
   if (record.last_read != kNever) {
@@ -103,6 +103,7 @@ void BlockHistory::OnRead(BlockId block, uint32_t step) {
   record.long_count = static_cast<int16_t>(long_->AfterRead(long_count));
   record.short_count = static_cast<int16_t>(short_->AfterRead(short_count));
   record.last_read = step;
+  return true;
 }
 
 void BlockHistory::OnMargin(BlockId block, uint32_t step, int margin) {

@@ -45,8 +45,8 @@ class BlockHistory {
   void Forget(BlockId block) { records_[block.value()] = Record(); }
 
   // Steps are offsets from any base, below 2^32 - 1; REQUIRES: of one block
-  // they never fall.
-  void OnRead(BlockId block, uint32_t step);
+  // they never fall. True: the block's first read in the step.
+  bool OnRead(BlockId block, uint32_t step);
   // Clipped to 4 octaves either way.
   void OnMargin(BlockId block, uint32_t step, int margin);
 

@@ -9,19 +9,9 @@ namespace kvplace {
 namespace {
 
 constexpr int32_t kKeysPerOctave = 1024;
-constexpr int32_t kLeastKey = std::numeric_limits<int16_t>::min();
 // Buckets of keys, to find how many blocks lie below one.
 constexpr int32_t kKeysPerBucket = 32;
 constexpr size_t kBuckets = 65536 / kKeysPerBucket;
-// What a block may be worth that is promoted in place of the n-th worst: n is
-// the evictions of a step, with a margin.
-constexpr double kDisplaced = 1.5;
-constexpr double kEvictionSmoothing = 0.1;
-// A group of whose outsiders so many are wanted promotes whatever it reads.
-constexpr double kNearlyAll = 0.9;
-// Victims that a plan looks at again, for each that a step evicts.
-constexpr double kLookedAt = 2;
-constexpr size_t kSpare = 256;
 // Samples to learn from, per group and step, and per step.
 constexpr uint32_t kSamplesPerGroup = 16;
 constexpr uint32_t kMostSamples = 4096;
@@ -31,8 +21,9 @@ constexpr size_t kSpareFactor = 2;
 // memory of devices that would evict more in a step than they ought to.
 constexpr size_t kLongestRanking = 4096;
 
-size_t BucketOf(int32_t key) {
-  return static_cast<size_t>(key - kLeastKey) / kKeysPerBucket;
+size_t BucketOf(int16_t key) {
+  return static_cast<size_t>(key - std::numeric_limits<int16_t>::min()) /
+         kKeysPerBucket;
 }
 
 int32_t KeyOfLog2(double log2) {
@@ -53,8 +44,8 @@ BlockRanking::BlockRanking(const DeviceConfig& device,
       price_keys_(device.groups.size()),
       keys_(device.handles()),
       histogram_(kBuckets),
-      outsiders_(device.groups.size()),
-      admits_all_(device.groups.size(), true) {
+      next_thresholds_(device.groups.size()),
+      missed_(device.groups.size()) {
   SetPriceKeys();
 }
 
@@ -75,9 +66,14 @@ void BlockRanking::Clear() {
   next_wanted_.clear();
   victims_.clear();
   wanted_.clear();
-  missed_.clear();
-  missed_ended_ = false;
-  admits_all_.assign(admits_all_.size(), true);
+  events_.Begin(0);
+  short_victims_.clear();
+  covered_victims_ = 0;
+  covers_reads_ = false;
+  short_wanted_.clear();
+  listed_until_ = 0;
+  displaced_key_ = kLeastKey;
+  missed_.assign(missed_.size(), Missed());
   ranked_until_ = 0;
   SetPriceKeys();
 }
@@ -128,19 +124,6 @@ void BlockRanking::OnMasses(const BlockTable& blocks, uint32_t step,
 
 void BlockRanking::OnPhase(GroupId group, Seconds hbm, Seconds dram) {
   prices_.OnPhase(group, hbm, dram, options_.price_smoothing);
-}
-
-void BlockRanking::EndStep(uint32_t step, uint64_t evictions) {
-  now_ = step;
-  until_ = step + 1;
-  heard_ = true;
-  if (missed_ended_) {
-    std::sort(missed_.begin(), missed_.end());
-    missed_.erase(std::unique(missed_.begin(), missed_.end()), missed_.end());
-    missed_ended_ = false;
-  }
-  evictions_ +=
-      kEvictionSmoothing * (static_cast<double>(evictions) - evictions_);
 }
 
 void BlockRanking::SetPriceKeys() {
@@ -213,36 +196,36 @@ void BlockRanking::ScoreBlock(uint32_t handle, const BlockTable& blocks,
   if (tier == Tier::kHbm) ++histogram_[BucketOf(keys_[handle])];
 }
 
-void BlockRanking::FindCut() {
-  size_t count = 0;
-  size_t bucket = 0;
-  while (bucket < kBuckets && count < wanted_victims_) {
-    count += histogram_[bucket++];
+void BlockRanking::FindCuts() {
+  const auto key_above = [&](size_t blocks) {
+    size_t count = 0;
+    size_t bucket = 0;
+    while (bucket < kBuckets && count < blocks) count += histogram_[bucket++];
+    return kLeastKey + static_cast<int32_t>(bucket) * kKeysPerBucket;
+  };
+  cut_ = key_above(wanted_victims_);
+  const int32_t displaced =
+      key_above(static_cast<size_t>(kDisplaced * evictions_));
+  for (uint32_t g = 0; g < next_thresholds_.size(); ++g) {
+    next_thresholds_[g] = ThresholdOver(displaced, GroupId(g));
   }
-  cut_ = kLeastKey + static_cast<int32_t>(bucket) * kKeysPerBucket;
 }
 
 void BlockRanking::ListBlock(uint32_t handle, const BlockTable& blocks,
                              Tier tier) {
   const BlockId block(handle);
   const int32_t key = keys_[handle];
+  std::vector<Ranked>* list = &next_victims_;
   if (tier == Tier::kHbm) {
     if (key >= cut_) return;
     next_victims_.push_back({key, block});
-    if (next_victims_.size() >= 2 * wanted_victims_) {
-      KeepLowest(wanted_victims_, &next_victims_);
-    }
-    return;
+  } else {
+    const GroupId group = blocks.group(block);
+    if (key < next_thresholds_[group.value()]) return;
+    list = &next_wanted_;
+    next_wanted_.push_back({-Key(block, group), block});
   }
-  const GroupId group = blocks.group(block);
-  Outsiders& outsiders = outsiders_[group.value()];
-  ++outsiders.all;
-  if (key < Threshold(group, false)) return;
-  ++outsiders.wanted;
-  next_wanted_.push_back({-key, block});
-  if (next_wanted_.size() >= 2 * wanted_victims_) {
-    KeepLowest(wanted_victims_, &next_wanted_);
-  }
+  if (list->size() >= 2 * wanted_victims_) KeepLowest(wanted_victims_, list);
 }
 
 void BlockRanking::KeepLowest(size_t most, std::vector<Ranked>* list) {
@@ -262,10 +245,6 @@ void BlockRanking::FinishRanking() {
   next_victims_.clear();
   next_wanted_.clear();
   ranked_until_ = ranking_until_;
-  for (size_t g = 0; g < outsiders_.size(); ++g) {
-    admits_all_[g] = leader_ != Leader::kStatic &&
-                     outsiders_[g].wanted >= kNearlyAll * outsiders_[g].all;
-  }
 }
 
 bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
@@ -281,7 +260,6 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
     leader_ = options_.guard ? shadows_.leader() : Leader::kValues;
     SetPriceKeys();
     std::fill(histogram_.begin(), histogram_.end(), 0u);
-    std::fill(outsiders_.begin(), outsiders_.end(), Outsiders());
     wanted_victims_ = kSpareFactor * std::clamp(longest_queue, size_t{1},
                                                 std::max(kLongestRanking,
                                                          size_t{handles} / 64));
@@ -292,7 +270,7 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
     const Tier tier = residency.tier(BlockId(handle));
     if (tier != Tier::kNone) ScoreBlock(handle, blocks, tier);
   }
-  if (cursor_ == handles) FindCut();
+  if (cursor_ == handles) FindCuts();
   for (; left > 0 && cursor_ >= handles && cursor_ < 2 * handles;
        --left, ++cursor_) {
     const auto handle = static_cast<uint32_t>(cursor_ - handles);
@@ -305,71 +283,10 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
   return true;
 }
 
-void BlockRanking::AppendVictims(const BlockTable& blocks,
-                                 const Residency& residency, size_t count,
-                                 std::vector<BlockId>* queue) const {
-  const auto usable = [&](BlockId block) {
-    return residency.tier(block) == Tier::kHbm && !ReadSinceRanking(block);
-  };
-  // Those that may be due, with what they are worth by now.
-  const auto looked_at = static_cast<size_t>(kLookedAt * evictions_) + kSpare;
-  fresh_.clear();
-  fresh_keys_.clear();
-  size_t next = 0;
-  for (; next < victims_.size() && fresh_.size() < looked_at; ++next) {
-    const BlockId block = victims_[next].block;
-    if (!usable(block)) continue;
-    const int32_t key = Key(block, blocks.group(block));
-    fresh_.push_back({key, block});
-    fresh_keys_.push_back(key);
-  }
-  const size_t due = std::min(static_cast<size_t>(evictions_), fresh_.size());
-  int32_t cutoff = std::numeric_limits<int32_t>::max();
-  if (due < fresh_.size()) {
-    const auto at = fresh_keys_.begin() + static_cast<ptrdiff_t>(due);
-    std::nth_element(fresh_keys_.begin(), at, fresh_keys_.end());
-    cutoff = *at;
-  }
-  // Those due, by group: a counting sort.
-  group_ends_.assign(device_.groups.size() + 1, 0);
-  for (const Ranked& r : fresh_) {
-    if (r.key < cutoff) ++group_ends_[blocks.group(r.block).value() + 1];
-  }
-  std::partial_sum(group_ends_.begin(), group_ends_.end(), group_ends_.begin());
-  const size_t start = queue->size();
-  const size_t end = start + count;
-  queue->resize(start + group_ends_.back());
-  for (const Ranked& r : fresh_) {
-    if (r.key < cutoff) {
-      (*queue)[start + group_ends_[blocks.group(r.block).value()]++] = r.block;
-    }
-  }
-  for (const Ranked& r : fresh_) {
-    if (r.key >= cutoff) queue->push_back(r.block);
-  }
-  for (; next < victims_.size() && queue->size() < end; ++next) {
-    if (usable(victims_[next].block)) queue->push_back(victims_[next].block);
-  }
-  // Where nearly all of HBM was just read, better one of these than none.
-  if (queue->size() - start < looked_at) {
-    for (const Ranked& r : victims_) {
-      if (queue->size() >= end) break;
-      if (residency.tier(r.block) == Tier::kHbm && ReadSinceRanking(r.block)) {
-        queue->push_back(r.block);
-      }
-    }
-  }
-  if (queue->size() > end) queue->resize(end);
-}
-
-int32_t BlockRanking::Threshold(GroupId group, bool free) const {
+int32_t BlockRanking::ThresholdOver(int32_t displaced, GroupId group) const {
   if (leader_ == Leader::kStatic) return std::numeric_limits<int32_t>::max();
-  int32_t key = kLeastKey;
-  if (!free && !victims_.empty()) {
-    const auto displaced = static_cast<size_t>(kDisplaced * evictions_);
-    key = victims_[std::min(displaced, victims_.size() - 1)].key;
-  }
-  if (leader_ != Leader::kValues) return key;
+  if (leader_ != Leader::kValues) return displaced;
+  int32_t key = displaced;
   if (key > kLeastKey) key += KeyOfLog2(std::log2(1 + options_.hysteresis));
   const double cost = prices_.promotion_cost(group) / options_.expected_reads;
   if (cost > 0) key = std::max(key, KeyOfLog2(std::log2(cost)));

@@ -4,16 +4,19 @@
 //
 // and, in the shadow of that order, whom to evict first and what to promote
 // when it is next read. Rankings are made in the background (Refresh), from
-// what was heard until then; a plan takes them and leaves out what has been
-// read or moved since.
+// what was heard until then. At the end of a step the first of a ranking, and
+// what the step read and moved, are scored anew (a shortlist); a plan takes the
+// shortlist first, then the ranking without what has been read or moved since.
 //
 // Thread-safety: one thread at a time. Memory: 18 bytes per handle, 8 per block
-// that a plan may name, and what ValueModel and ShadowDirectories say.
+// that a plan may name or that a step reads, and what ValueModel and
+// ShadowDirectories say.
 #ifndef KVPLACE_SERVER_CORE_VALUE_BLOCK_RANKING_H_
 #define KVPLACE_SERVER_CORE_VALUE_BLOCK_RANKING_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <random>
 #include <vector>
 
@@ -52,12 +55,11 @@ class BlockRanking {
   void Start(const BlockTable& blocks, const Residency& residency);
 
   // Events of step `step` (an offset, see BlockHistory).
+  void BeginStep(uint32_t step) { events_.Begin(step); }
   void OnRead(BlockId block, GroupId group, uint32_t step, bool in_hbm) {
-    history_.OnRead(block, step);
-    if (!in_hbm) {
-      if (step != missed_step_) missed_.clear();
-      missed_step_ = step;
-      missed_.push_back(block);
+    const bool first = history_.OnRead(block, step);
+    if (first && step == events_.step) {
+      (in_hbm ? events_.hits : events_.misses).push_back(block);
     }
     if (shadows_.sampled(block)) shadows_.OnRead(block, group, in_hbm);
   }
@@ -71,15 +73,20 @@ class BlockRanking {
   // A phase without its moves and read routing.
   void OnPhase(GroupId group, Seconds hbm, Seconds dram);
   void OnPromoted(BlockId block, GroupId group) {
+    // It may have been evicted in this step, and be again.
+    if (history_.last_read(block) != events_.step) events_.may_repeat = true;
     if (shadows_.sampled(block)) shadows_.OnPromoted(group);
   }
+  void OnEvicted(BlockId block) { events_.evicted.push_back(block); }
   void OnEnd(BlockId block) {
-    // Its handle may be missed again in the same step.
-    if (history_.last_read(block) == missed_step_) missed_ended_ = true;
+    // Its handle may be read again in the same step.
+    events_.may_repeat = true;
     history_.Forget(block);
     if (shadows_.sampled(block)) shadows_.OnEnd(block);
   }
-  void EndStep(uint32_t step, uint64_t evictions);
+  // Makes the shortlist: O(blocks read and evicted in the step).
+  void EndStep(uint32_t step, const BlockTable& blocks,
+               const Residency& residency);
 
   // Learns from the steps heard and goes on with the ranking; at most
   // kSlice visits of blocks for a small device, an eighth of a large one's. To
@@ -91,20 +98,26 @@ class BlockRanking {
   // Whom the order follows (see ShadowDirectories).
   Leader leader() const { return leader_; }
 
-  // Appends up to `count` blocks in HBM, least worth first, without those read
-  // since the ranking. As many as a step evicts come in the order in which the
-  // step runs their groups: each has had its chance of being read when it goes.
+  // Appends up to `count` blocks in HBM, least worth first, each once. As many
+  // as a step evicts come in the order in which the step runs their groups:
+  // each has had its chance of being read when it goes. Of what was read since
+  // the ranking only what the shortlist names, or else what there is little
+  // without.
   void AppendVictims(const BlockTable& blocks, const Residency& residency,
                      size_t count, std::vector<BlockId>* queue) const;
   // Keys are log2(value) in 1/1024 octaves (or the leader's own order).
   // What a block must be worth when read to be promoted: more than those it
   // would displace, and than the promotion. `free`: HBM has room anyway.
   int32_t Threshold(GroupId group, bool free) const;
-  // Nearly all blocks of the group in DRAM would be worth it.
-  bool AdmitsAll(GroupId group) const { return admits_all_[group.value()]; }
-  // Blocks of other groups in DRAM that would, each once: first those that were
-  // missed in the last step, if the ranking has not heard of it; then as of the
-  // ranking, best first.
+  // Nearly all that the group has missed of late would have been worth it.
+  bool AdmitsAll(GroupId group) const {
+    const Missed& missed = missed_[group.value()];
+    return leader_ != Leader::kStatic &&
+           missed.wanted >= kNearlyAll * missed.all;
+  }
+  // Blocks of other groups in DRAM that are worth it when read, each once:
+  // first those that the last step missed or evicted; then as of the ranking,
+  // those first that are most likely to be read and worth most.
   template <typename Visit>
   void VisitWanted(const BlockTable& blocks, Visit visit) const;
   int32_t KeyIfRead(BlockId block, GroupId group) const;
@@ -131,21 +144,39 @@ class BlockRanking {
   };
 
   static constexpr uint32_t kSlice = 131072;
+  static constexpr int32_t kLeastKey = std::numeric_limits<int16_t>::min();
+  // A promotion is taken to displace the n-th worst: n is the evictions of a
+  // step, with a margin.
+  static constexpr double kDisplaced = 1.5;
+  // A group that would promote so large a share of what it misses promotes all.
+  static constexpr float kNearlyAll = 0.9f;
 
   int32_t KeyOf(const ValueFeatures& features, GroupId group) const;
   bool ReadSinceRanking(BlockId block) const {
+    return ReadSince(block, ranked_until_);
+  }
+  bool ReadSince(BlockId block, uint32_t step) const {
     const uint32_t last = history_.last_read(block);
-    return last != BlockHistory::kNever && last >= ranked_until_;
+    return last != BlockHistory::kNever && last >= step;
   }
   void LearnAndSample(const BlockTable& blocks);
   void SetPriceKeys();
   // The two passes of a ranking: keys of all blocks, then the lists.
   void ScoreBlock(uint32_t handle, const BlockTable& blocks, Tier tier);
   void ListBlock(uint32_t handle, const BlockTable& blocks, Tier tier);
-  void FindCut();
+  void FindCuts();
   void FinishRanking();
   // Leaves the `most` lowest, in no order.
   static void KeepLowest(size_t most, std::vector<Ranked>* list);
+  // The parts of a shortlist.
+  void ShortlistVictims(const BlockTable& blocks, const Residency& residency);
+  void ShortlistWanted(const BlockTable& blocks, const Residency& residency);
+  // Of the ranking, how many blocks a shortlist covers.
+  size_t Covered() const;
+  void SortByKey(int32_t least, int32_t most, std::vector<Ranked>* out);
+  void OrderByGroup(const BlockTable& blocks, size_t count);
+  // The threshold where a promotion displaces a block with this key.
+  int32_t ThresholdOver(int32_t displaced, GroupId group) const;
 
   const DeviceConfig& device_;
   RankingOptions options_;
@@ -175,52 +206,67 @@ class BlockRanking {
   uint64_t cursor_ = 0;
   std::vector<int16_t> keys_;
   std::vector<uint32_t> histogram_;
+  // Victims have keys below it.
   int32_t cut_ = 0;
+  std::vector<int32_t> next_thresholds_;
   size_t wanted_victims_ = 0;
   uint32_t ranking_until_ = 0;
   std::vector<Ranked> next_victims_;
   std::vector<Ranked> next_wanted_;
 
-  // By group, of blocks in DRAM.
-  struct Outsiders {
-    uint32_t all = 0;
-    uint32_t wanted = 0;
-  };
-  std::vector<Outsiders> outsiders_;
-
   // The ranking in force.
   // First step that it did not hear of.
   uint32_t ranked_until_ = 0;
-  std::vector<bool> admits_all_;
   std::vector<Ranked> victims_;
   std::vector<Ranked> wanted_;
-  // Read from DRAM in step missed_step_, the last that missed any.
-  std::vector<BlockId> missed_;
-  uint32_t missed_step_ = 0;
-  // A block that was read in it has ended.
-  bool missed_ended_ = false;
-  // Scratch of AppendVictims.
-  mutable std::vector<Ranked> fresh_;
-  mutable std::vector<int32_t> fresh_keys_;
-  mutable std::vector<size_t> group_ends_;
+
+  // What happened in a step.
+  struct Events {
+    uint32_t step = 0;
+    // Read from HBM, read from DRAM.
+    std::vector<BlockId> hits;
+    std::vector<BlockId> misses;
+    std::vector<BlockId> evicted;
+    bool may_repeat = false;
+
+    void Begin(uint32_t first);
+    // Then no block is in a list twice, or both a hit and a miss.
+    void RemoveRepeats();
+  };
+  Events events_;
+
+  // The shortlist. First step that it did not hear of.
+  uint32_t listed_until_ = 0;
+  std::vector<Ranked> short_victims_;
+  // How many of the ranking's victims it covers.
+  size_t covered_victims_ = 0;
+  bool covers_reads_ = false;
+  int32_t displaced_key_ = kLeastKey;
+  std::vector<BlockId> short_wanted_;
+  // By group, what it missed, decayed.
+  struct Missed {
+    float all = 0;
+    float wanted = 0;
+  };
+  std::vector<Missed> missed_;
+  // Scratch.
+  std::vector<Ranked> sorted_;
+  std::vector<size_t> ends_;
 };
 
 template <typename Visit>
 void BlockRanking::VisitWanted(const BlockTable& blocks, Visit visit) const {
-  for (const BlockId block : missed_) {
-    // What the ranking has heard of is in its list.
-    if (!blocks.alive(block) || !ReadSinceRanking(block)) continue;
+  const auto offer = [&](BlockId block) {
     const GroupId group = blocks.group(block);
-    if (AdmitsAll(group) || KeyIfRead(block, group) < Threshold(group, false)) {
-      continue;
-    }
-    if (!visit(block, group)) return;
+    return AdmitsAll(group) || visit(block, group);
+  };
+  for (const BlockId block : short_wanted_) {
+    if (blocks.alive(block) && !offer(block)) return;
   }
   for (const Ranked& ranked : wanted_) {
-    // Of these, the ones that were missed have had their turn.
+    // Of the others the shortlist knows more.
     if (!blocks.alive(ranked.block) || ReadSinceRanking(ranked.block)) continue;
-    const GroupId group = blocks.group(ranked.block);
-    if (!AdmitsAll(group) && !visit(ranked.block, group)) return;
+    if (!offer(ranked.block)) return;
   }
 }
 

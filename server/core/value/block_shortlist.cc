@@ -1,0 +1,198 @@
+// The part of BlockRanking that a step waits for: its shortlist, and what plans
+// take from that and the ranking.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "server/core/value/block_ranking.h"
+
+namespace kvplace {
+namespace {
+
+constexpr double kEvictionSmoothing = 0.1;
+// Of the ranking, the shortlist covers as many blocks as this many steps evict,
+// and a few.
+constexpr double kCoveredSteps = 2;
+constexpr size_t kSpare = 256;
+// What was read in the step is scored too where it is so much of HBM.
+constexpr double kMostlyRead = 0.75;
+// Of a group's misses, per step.
+constexpr float kMissedDecay = 0.8f;
+// Keys are sorted by this many equal steps.
+constexpr int kSortBits = 10;
+
+}  // namespace
+
+void BlockRanking::Events::Begin(uint32_t first) {
+  step = first;
+  hits.clear();
+  misses.clear();
+  evicted.clear();
+  may_repeat = false;
+}
+
+void BlockRanking::Events::RemoveRepeats() {
+  if (!may_repeat) return;
+  may_repeat = false;
+  for (std::vector<BlockId>* list : {&hits, &misses, &evicted}) {
+    std::sort(list->begin(), list->end());
+    list->erase(std::unique(list->begin(), list->end()), list->end());
+  }
+  misses.erase(std::remove_if(misses.begin(), misses.end(),
+                              [this](BlockId block) {
+                                return std::binary_search(hits.begin(),
+                                                          hits.end(), block);
+                              }),
+               misses.end());
+}
+
+size_t BlockRanking::Covered() const {
+  return static_cast<size_t>(kCoveredSteps * evictions_) + kSpare;
+}
+
+void BlockRanking::EndStep(uint32_t step, const BlockTable& blocks,
+                           const Residency& residency) {
+  now_ = step;
+  until_ = step + 1;
+  heard_ = true;
+  evictions_ += kEvictionSmoothing *
+                (static_cast<double>(events_.evicted.size()) - evictions_);
+  events_.RemoveRepeats();
+  listed_until_ = until_;
+  ShortlistVictims(blocks, residency);
+  ShortlistWanted(blocks, residency);
+}
+
+void BlockRanking::ShortlistVictims(const BlockTable& blocks,
+                                    const Residency& residency) {
+  int32_t least = std::numeric_limits<int32_t>::max();
+  int32_t most = std::numeric_limits<int32_t>::min();
+  sorted_.clear();
+  const auto add = [&](BlockId block) {
+    const int32_t key = Key(block, blocks.group(block));
+    least = std::min(least, key);
+    most = std::max(most, key);
+    sorted_.push_back({key, block});
+  };
+  const auto in_hbm = [&](BlockId block) {
+    return residency.tier(block) == Tier::kHbm;
+  };
+  covered_victims_ = 0;
+  for (; covered_victims_ < victims_.size() && sorted_.size() < Covered();
+       ++covered_victims_) {
+    const BlockId block = victims_[covered_victims_].block;
+    if (in_hbm(block) && !ReadSinceRanking(block)) add(block);
+  }
+  covers_reads_ =
+      static_cast<double>(events_.hits.size() + events_.misses.size()) >
+      kMostlyRead * static_cast<double>(residency.resident_blocks());
+  if (covers_reads_) {
+    for (const auto* list : {&events_.hits, &events_.misses}) {
+      for (const BlockId block : *list) {
+        if (in_hbm(block) && ReadSinceRanking(block)) add(block);
+      }
+    }
+  }
+  SortByKey(least, most, &short_victims_);
+  displaced_key_ = kLeastKey;
+  if (!short_victims_.empty()) {
+    const auto displaced = static_cast<size_t>(kDisplaced * evictions_);
+    displaced_key_ =
+        short_victims_[std::min(displaced, short_victims_.size() - 1)].key;
+  }
+  OrderByGroup(blocks, std::min(static_cast<size_t>(evictions_),
+                                short_victims_.size()));
+}
+
+// A counting sort of sorted_.
+void BlockRanking::SortByKey(int32_t least, int32_t most,
+                             std::vector<Ranked>* out) {
+  out->resize(sorted_.size());
+  if (sorted_.empty()) return;
+  int shift = 0;
+  while (((most - least) >> shift) >= (1 << kSortBits)) ++shift;
+  ends_.assign(static_cast<size_t>((most - least) >> shift) + 2, 0);
+  for (const Ranked& r : sorted_) {
+    ++ends_[static_cast<size_t>((r.key - least) >> shift) + 1];
+  }
+  std::partial_sum(ends_.begin(), ends_.end(), ends_.begin());
+  for (const Ranked& r : sorted_) {
+    (*out)[ends_[static_cast<size_t>((r.key - least) >> shift)]++] = r;
+  }
+}
+
+// A counting sort of the first `count`.
+void BlockRanking::OrderByGroup(const BlockTable& blocks, size_t count) {
+  const auto end = short_victims_.begin() + static_cast<ptrdiff_t>(count);
+  sorted_.assign(short_victims_.begin(), end);
+  ends_.assign(device_.groups.size() + 1, 0);
+  for (const Ranked& r : sorted_) ++ends_[blocks.group(r.block).value() + 1];
+  std::partial_sum(ends_.begin(), ends_.end(), ends_.begin());
+  for (const Ranked& r : sorted_) {
+    short_victims_[ends_[blocks.group(r.block).value()]++] = r;
+  }
+}
+
+void BlockRanking::ShortlistWanted(const BlockTable& blocks,
+                                   const Residency& residency) {
+  for (Missed& missed : missed_) {
+    missed.all *= kMissedDecay;
+    missed.wanted *= kMissedDecay;
+  }
+  short_wanted_.clear();
+  const auto worth_it = [&](BlockId block, GroupId group) {
+    return KeyIfRead(block, group) >= Threshold(group, false);
+  };
+  for (const BlockId block : events_.misses) {
+    if (!blocks.alive(block)) continue;
+    const GroupId group = blocks.group(block);
+    Missed& missed = missed_[group.value()];
+    missed.all += 1;
+    if (!worth_it(block, group)) continue;
+    missed.wanted += 1;
+    if (residency.tier(block) == Tier::kDram) short_wanted_.push_back(block);
+  }
+  const auto add = [&](BlockId block) {
+    if (residency.tier(block) == Tier::kDram &&
+        worth_it(block, blocks.group(block))) {
+      short_wanted_.push_back(block);
+    }
+  };
+  for (const BlockId block : events_.hits) add(block);
+  // Those that the step read are in the other lists; one that was never read
+  // may be in the ranking's, by an earlier life of its handle.
+  for (const BlockId block : events_.evicted) {
+    const uint32_t last = history_.last_read(block);
+    if (last != now_ && last != BlockHistory::kNever) add(block);
+  }
+}
+
+void BlockRanking::AppendVictims(const BlockTable& blocks,
+                                 const Residency& residency, size_t count,
+                                 std::vector<BlockId>* queue) const {
+  const size_t start = queue->size();
+  const auto append = [&](BlockId block) {
+    if (residency.tier(block) == Tier::kHbm) queue->push_back(block);
+    return queue->size() - start < count;
+  };
+  if (count == 0) return;
+  for (const Ranked& r : short_victims_) {
+    if (!ReadSince(r.block, listed_until_) && !append(r.block)) return;
+  }
+  for (size_t i = covered_victims_; i < victims_.size(); ++i) {
+    const BlockId block = victims_[i].block;
+    if (!ReadSinceRanking(block) && !append(block)) return;
+  }
+  // Where little else is left, better one of those just read than none.
+  if (covers_reads_ || queue->size() - start >= Covered()) return;
+  for (const Ranked& r : victims_) {
+    if (ReadSinceRanking(r.block) && !append(r.block)) return;
+  }
+}
+
+int32_t BlockRanking::Threshold(GroupId group, bool free) const {
+  return ThresholdOver(free ? kLeastKey : displaced_key_, group);
+}
+
+}  // namespace kvplace
