@@ -15,8 +15,8 @@ void ShadowPricePolicy::Plan(const DeviceModel& model,
   const BlockRanking& ranking = *model.orders().ranking;
   if (ranking.leader() == Leader::kStatic) return;
   for (GroupOrder& group : order->groups) group.new_block_tier = Tier::kHbm;
-  ranking.AppendVictims(model.blocks(), model.residency(),
-                        request.max_evictions, &order->evict_queue);
+  ranking.AppendVictims(model.residency(), request.max_evictions,
+                        &order->evict_queue);
   if (request.phase_known) {
     PlanPhase(model, request, order);
   } else {

@@ -45,6 +45,7 @@ BlockRanking::BlockRanking(const DeviceConfig& device,
       keys_(device.handles()),
       histogram_(kBuckets),
       next_thresholds_(device.groups.size()),
+      thresholds_(device.groups.size(), kLeastKey),
       missed_(device.groups.size()) {
   SetPriceKeys();
 }
@@ -72,7 +73,7 @@ void BlockRanking::Clear() {
   covers_reads_ = false;
   short_wanted_.clear();
   listed_until_ = 0;
-  displaced_key_ = kLeastKey;
+  thresholds_.assign(thresholds_.size(), kLeastKey);
   missed_.assign(missed_.size(), Missed());
   ranked_until_ = 0;
   SetPriceKeys();
@@ -205,10 +206,8 @@ void BlockRanking::FindCuts() {
   };
   cut_ = key_above(wanted_victims_);
   const int32_t displaced =
-      key_above(static_cast<size_t>(kDisplaced * evictions_));
-  for (uint32_t g = 0; g < next_thresholds_.size(); ++g) {
-    next_thresholds_[g] = ThresholdOver(displaced, GroupId(g));
-  }
+      key_above(static_cast<size_t>(kDisplaced * evictions_) + 1);
+  SetThresholds(displaced, &next_thresholds_);
 }
 
 void BlockRanking::ListBlock(uint32_t handle, const BlockTable& blocks,
@@ -280,7 +279,16 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
   if (cursor_ < 2 * handles) return false;
   cursor_ = 0;
   FinishRanking();
+  ShortlistVictims(blocks, residency);
+  ShortlistWanted(false, blocks, residency);
   return true;
+}
+
+void BlockRanking::SetThresholds(int32_t displaced,
+                                 std::vector<int32_t>* thresholds) const {
+  for (uint32_t g = 0; g < thresholds->size(); ++g) {
+    (*thresholds)[g] = ThresholdOver(displaced, GroupId(g));
+  }
 }
 
 int32_t BlockRanking::ThresholdOver(int32_t displaced, GroupId group) const {

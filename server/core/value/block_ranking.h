@@ -103,12 +103,14 @@ class BlockRanking {
   // each has had its chance of being read when it goes. Of what was read since
   // the ranking only what the shortlist names, or else what there is little
   // without.
-  void AppendVictims(const BlockTable& blocks, const Residency& residency,
-                     size_t count, std::vector<BlockId>* queue) const;
+  void AppendVictims(const Residency& residency, size_t count,
+                     std::vector<BlockId>* queue) const;
   // Keys are log2(value) in 1/1024 octaves (or the leader's own order).
   // What a block must be worth when read to be promoted: more than those it
   // would displace, and than the promotion. `free`: HBM has room anyway.
-  int32_t Threshold(GroupId group, bool free) const;
+  int32_t Threshold(GroupId group, bool free) const {
+    return free ? ThresholdOver(kLeastKey, group) : thresholds_[group.value()];
+  }
   // Nearly all that the group has missed of late would have been worth it.
   bool AdmitsAll(GroupId group) const {
     const Missed& missed = missed_[group.value()];
@@ -149,7 +151,7 @@ class BlockRanking {
   // step, with a margin.
   static constexpr double kDisplaced = 1.5;
   // A group that would promote so large a share of what it misses promotes all.
-  static constexpr float kNearlyAll = 0.9f;
+  static constexpr float kNearlyAll = 0.95f;
 
   int32_t KeyOf(const ValueFeatures& features, GroupId group) const;
   bool ReadSinceRanking(BlockId block) const {
@@ -170,13 +172,20 @@ class BlockRanking {
   static void KeepLowest(size_t most, std::vector<Ranked>* list);
   // The parts of a shortlist.
   void ShortlistVictims(const BlockTable& blocks, const Residency& residency);
-  void ShortlistWanted(const BlockTable& blocks, const Residency& residency);
+  void CountMissed(const BlockTable& blocks);
+  // `with_evicted`: the ranking does not know yet what the step evicted.
+  void ShortlistWanted(bool with_evicted, const BlockTable& blocks,
+                       const Residency& residency);
+  bool WorthIt(BlockId block, GroupId group) const {
+    return KeyIfRead(block, group) >= Threshold(group, false);
+  }
   // Of the ranking, how many blocks a shortlist covers.
   size_t Covered() const;
   void SortByKey(int32_t least, int32_t most, std::vector<Ranked>* out);
   void OrderByGroup(const BlockTable& blocks, size_t count);
   // The threshold where a promotion displaces a block with this key.
   int32_t ThresholdOver(int32_t displaced, GroupId group) const;
+  void SetThresholds(int32_t displaced, std::vector<int32_t>* thresholds) const;
 
   const DeviceConfig& device_;
   RankingOptions options_;
@@ -241,7 +250,7 @@ class BlockRanking {
   // How many of the ranking's victims it covers.
   size_t covered_victims_ = 0;
   bool covers_reads_ = false;
-  int32_t displaced_key_ = kLeastKey;
+  std::vector<int32_t> thresholds_;
   std::vector<BlockId> short_wanted_;
   // By group, what it missed, decayed.
   struct Missed {

@@ -61,7 +61,8 @@ void BlockRanking::EndStep(uint32_t step, const BlockTable& blocks,
   events_.RemoveRepeats();
   listed_until_ = until_;
   ShortlistVictims(blocks, residency);
-  ShortlistWanted(blocks, residency);
+  CountMissed(blocks);
+  ShortlistWanted(true, blocks, residency);
 }
 
 void BlockRanking::ShortlistVictims(const BlockTable& blocks,
@@ -95,14 +96,15 @@ void BlockRanking::ShortlistVictims(const BlockTable& blocks,
     }
   }
   SortByKey(least, most, &short_victims_);
-  displaced_key_ = kLeastKey;
+  int32_t displaced_key = kLeastKey;
   if (!short_victims_.empty()) {
     const auto displaced = static_cast<size_t>(kDisplaced * evictions_);
-    displaced_key_ =
+    displaced_key =
         short_victims_[std::min(displaced, short_victims_.size() - 1)].key;
   }
-  OrderByGroup(blocks, std::min(static_cast<size_t>(evictions_),
-                                short_victims_.size()));
+  SetThresholds(displaced_key, &thresholds_);
+  OrderByGroup(
+      blocks, std::min(static_cast<size_t>(evictions_), short_victims_.size()));
 }
 
 // A counting sort of sorted_.
@@ -134,32 +136,35 @@ void BlockRanking::OrderByGroup(const BlockTable& blocks, size_t count) {
   }
 }
 
-void BlockRanking::ShortlistWanted(const BlockTable& blocks,
-                                   const Residency& residency) {
+void BlockRanking::CountMissed(const BlockTable& blocks) {
   for (Missed& missed : missed_) {
     missed.all *= kMissedDecay;
     missed.wanted *= kMissedDecay;
   }
-  short_wanted_.clear();
-  const auto worth_it = [&](BlockId block, GroupId group) {
-    return KeyIfRead(block, group) >= Threshold(group, false);
-  };
   for (const BlockId block : events_.misses) {
     if (!blocks.alive(block)) continue;
     const GroupId group = blocks.group(block);
     Missed& missed = missed_[group.value()];
     missed.all += 1;
-    if (!worth_it(block, group)) continue;
-    missed.wanted += 1;
-    if (residency.tier(block) == Tier::kDram) short_wanted_.push_back(block);
+    if (WorthIt(block, group)) missed.wanted += 1;
   }
+}
+
+void BlockRanking::ShortlistWanted(bool with_evicted, const BlockTable& blocks,
+                                   const Residency& residency) {
+  short_wanted_.clear();
   const auto add = [&](BlockId block) {
     if (residency.tier(block) == Tier::kDram &&
-        worth_it(block, blocks.group(block))) {
+        WorthIt(block, blocks.group(block))) {
       short_wanted_.push_back(block);
     }
   };
-  for (const BlockId block : events_.hits) add(block);
+  for (const auto* list : {&events_.misses, &events_.hits}) {
+    for (const BlockId block : *list) {
+      if (ReadSinceRanking(block)) add(block);
+    }
+  }
+  if (!with_evicted) return;
   // Those that the step read are in the other lists; one that was never read
   // may be in the ranking's, by an earlier life of its handle.
   for (const BlockId block : events_.evicted) {
@@ -168,8 +173,7 @@ void BlockRanking::ShortlistWanted(const BlockTable& blocks,
   }
 }
 
-void BlockRanking::AppendVictims(const BlockTable& blocks,
-                                 const Residency& residency, size_t count,
+void BlockRanking::AppendVictims(const Residency& residency, size_t count,
                                  std::vector<BlockId>* queue) const {
   const size_t start = queue->size();
   const auto append = [&](BlockId block) {
@@ -189,10 +193,6 @@ void BlockRanking::AppendVictims(const BlockTable& blocks,
   for (const Ranked& r : victims_) {
     if (ReadSinceRanking(r.block) && !append(r.block)) return;
   }
-}
-
-int32_t BlockRanking::Threshold(GroupId group, bool free) const {
-  return ThresholdOver(free ? kLeastKey : displaced_key_, group);
 }
 
 }  // namespace kvplace
