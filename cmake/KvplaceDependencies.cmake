@@ -27,6 +27,12 @@ endif()
 
 find_package(Threads REQUIRED)
 
+# benchmark::benchmark, for the programs under bench/ that time small parts.
+find_package(benchmark CONFIG QUIET)
+if(NOT benchmark_FOUND)
+  message(STATUS "kvplace: left out some of bench/ (libbenchmark-dev)")
+endif()
+
 if(NOT KVPLACE_CORE_ONLY)
   find_package(Protobuf MODULE REQUIRED)       # protobuf::libprotobuf
   find_package(gRPC CONFIG REQUIRED)           # gRPC::grpc++, gRPC::grpc++_reflection

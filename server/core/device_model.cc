@@ -143,7 +143,6 @@ void DeviceModel::RebuildRanking() {
   }
   orders_.ranking.emplace(config_, options);
   orders_.ranking->Start(blocks_, residency_);
-  if (step_ >= base_) orders_.ranking->BeginStep(Offset(step_));
   for (uint32_t h = 0; h < blocks_.handles(); ++h) {
     const BlockId block(h);
     if (!blocks_.alive(block) || !stats_.ever_read(block)) continue;
@@ -204,7 +203,6 @@ absl::Status DeviceModel::BeginStep(StepIndex step) {
   Refresh();
   step_ = step;
   evictions_in_step_ = 0;
-  if (orders_.ranking) orders_.ranking->BeginStep(Offset(step_));
   return absl::OkStatus();
 }
 
@@ -331,7 +329,10 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
     RemoveFromIndex(block);
     AddToOutsiders(block);
     ++evictions_in_step_;
-    if (orders_.ranking) orders_.ranking->OnEvicted(block);
+    if (orders_.ranking) {
+      orders_.ranking->OnMove(block, blocks_.group(block), Offset(step_),
+                              Tier::kDram);
+    }
     traffic->demoted += bytes;
   }
   const auto bring_in = [this](absl::Span<const BlockId> blocks, Bytes* total) {
@@ -340,8 +341,10 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
       const Bytes bytes = bytes_of(block);
       if (auto s = residency_.Promote(block, bytes); !s.ok()) return s;
       AddToIndex(block);
-      if (orders_.ranking)
-        orders_.ranking->OnPromoted(block, blocks_.group(block));
+      if (orders_.ranking) {
+        orders_.ranking->OnMove(block, blocks_.group(block), Offset(step_),
+                                Tier::kHbm);
+      }
       *total += bytes;
     }
     return absl::OkStatus();

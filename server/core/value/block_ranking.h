@@ -55,10 +55,9 @@ class BlockRanking {
   void Start(const BlockTable& blocks, const Residency& residency);
 
   // Events of step `step` (an offset, see BlockHistory).
-  void BeginStep(uint32_t step) { events_.Begin(step); }
   void OnRead(BlockId block, GroupId group, uint32_t step, bool in_hbm) {
-    const bool first = history_.OnRead(block, step);
-    if (first && step == events_.step) {
+    events_.Hear(step);
+    if (history_.OnRead(block, step)) {
       (in_hbm ? events_.hits : events_.misses).push_back(block);
     }
     if (shadows_.sampled(block)) shadows_.OnRead(block, group, in_hbm);
@@ -72,12 +71,17 @@ class BlockRanking {
                 absl::Span<const uint8_t> near_miss_masses);
   // A phase without its moves and read routing.
   void OnPhase(GroupId group, Seconds hbm, Seconds dram);
-  void OnPromoted(BlockId block, GroupId group) {
+  // Into HBM or out of it.
+  void OnMove(BlockId block, GroupId group, uint32_t step, Tier to) {
+    events_.Hear(step);
+    if (to == Tier::kDram) {
+      events_.evicted.push_back(block);
+      return;
+    }
     // It may have been evicted in this step, and be again.
-    if (history_.last_read(block) != events_.step) events_.may_repeat = true;
+    if (history_.last_read(block) != step) events_.may_repeat = true;
     if (shadows_.sampled(block)) shadows_.OnPromoted(group);
   }
-  void OnEvicted(BlockId block) { events_.evicted.push_back(block); }
   void OnEnd(BlockId block) {
     // Its handle may be read again in the same step.
     events_.may_repeat = true;
@@ -238,7 +242,11 @@ class BlockRanking {
     std::vector<BlockId> evicted;
     bool may_repeat = false;
 
-    void Begin(uint32_t first);
+    // Begins the step if it is another.
+    void Hear(uint32_t now) {
+      if (now != step) Begin(now);
+    }
+    void Begin(uint32_t now);
     // Then no block is in a list twice, or both a hit and a miss.
     void RemoveRepeats();
   };

@@ -24,8 +24,8 @@ constexpr int kSortBits = 10;
 
 }  // namespace
 
-void BlockRanking::Events::Begin(uint32_t first) {
-  step = first;
+void BlockRanking::Events::Begin(uint32_t now) {
+  step = now;
   hits.clear();
   misses.clear();
   evicted.clear();
@@ -56,6 +56,7 @@ void BlockRanking::EndStep(uint32_t step, const BlockTable& blocks,
   now_ = step;
   until_ = step + 1;
   heard_ = true;
+  events_.Hear(step);
   evictions_ += kEvictionSmoothing *
                 (static_cast<double>(events_.evicted.size()) - evictions_);
   events_.RemoveRepeats();

@@ -9,12 +9,18 @@ namespace {
 // Per step; the window over which rules are compared is about 1 / kSmoothing.
 constexpr double kSmoothing = 1.0 / 24;
 // Steps before the first comparison.
-constexpr uint32_t kWarmUp = 32;
-// Another rule must be ahead by so much to be followed.
-constexpr double kAhead = 1.1;
+constexpr uint32_t kWarmUp = 16;
+// Another rule must be ahead by so much to be followed, where all blocks are in
+// the sample, and where they are not: a sample of lru errs.
+constexpr double kAhead = 1.03;
+constexpr double kAheadSampled = 1.1;
 // Steps for which it is: the first time, and at most.
 constexpr uint32_t kFirstPenalty = 64;
 constexpr uint32_t kMostPenalty = 1024;
+// Steps that a further try of its own is given at least, and after which it has
+// been a success.
+constexpr uint32_t kTry = 4;
+constexpr uint32_t kSuccess = 24;
 // log2(1 / 0.8).
 constexpr double kLfuDecay = 0.32192809488736235;
 
@@ -71,7 +77,7 @@ void ShadowDirectories::Clear() {
   weight_ = 0;
   seconds_ = {};
   leader_ = Leader::kValues;
-  steps_ = until_ = penalty_ = 0;
+  steps_ = until_ = success_at_ = penalty_ = 0;
 }
 
 void ShadowDirectories::Start(BlockId block) {
@@ -187,20 +193,21 @@ void ShadowDirectories::Weigh() {
 
 void ShadowDirectories::Choose() {
   if (steps_ < kWarmUp || steps_ < until_) return;
+  if (leader_ != Leader::kValues) {
+    // Another try of its own.
+    leader_ = Leader::kValues;
+    until_ = steps_ + kTry;
+    success_at_ = steps_ + kSuccess;
+    return;
+  }
   Leader best = Leader::kLru;
   for (const Leader leader : {Leader::kLfu, Leader::kStatic}) {
     if (seconds(leader) < seconds(best)) best = leader;
   }
   // kValues measures what the device did, under whomever it followed.
-  const bool behind = seconds(Leader::kValues) > kAhead * seconds(best);
-  if (leader_ != Leader::kValues) {
-    // Another try of its own.
-    leader_ = Leader::kValues;
-    until_ = steps_ + static_cast<uint32_t>(1 / kSmoothing);
-    return;
-  }
-  if (!behind) {
-    penalty_ = 0;
+  const double ahead = shift_ == 0 ? kAhead : kAheadSampled;
+  if (seconds(Leader::kValues) <= ahead * seconds(best)) {
+    if (steps_ >= success_at_) penalty_ = 0;
     return;
   }
   penalty_ =

@@ -102,8 +102,10 @@ class ShadowDirectories {
   std::array<double, kLeaders> seconds_ = {};
   Leader leader_ = Leader::kValues;
   uint32_t steps_ = 0;
-  // Steps for which the leader stays, and how long it will the next time.
+  // Steps for which the leader stays, when a try is a success, and how long the
+  // next leader will stay.
   uint32_t until_ = 0;
+  uint32_t success_at_ = 0;
   uint32_t penalty_ = 0;
 };
 

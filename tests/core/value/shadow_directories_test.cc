@@ -233,7 +233,7 @@ TEST_F(ScanTest, FollowsWhoIsFarBetterAndTriesAgain) {
     EXPECT_EQ(leaders[i], i % 2 == 0 ? Leader::kValues : Leader::kStatic);
     if (i % 2 == 0) {
       // The first comparison, then short tries.
-      EXPECT_LE(lengths[i], 32);
+      EXPECT_LE(lengths[i], 16);
     } else {
       // Twice as long each time.
       EXPECT_EQ(lengths[i], std::min(64 << (i / 2), 1024));
@@ -267,7 +267,7 @@ TEST_F(ScanTest, ComesBackForGoodWhenItsTryIsGood) {
     led += shadows_.leader() != Leader::kValues;
   }
   EXPECT_GE(led, 60);
-  EXPECT_LE(led, 64 + 32);
+  EXPECT_LE(led, 120 - 12);
 }
 
 TEST_F(ScanTest, ClearStartsAnew) {
@@ -277,7 +277,7 @@ TEST_F(ScanTest, ClearStartsAnew) {
   for (const Leader leader : {Leader::kValues, Leader::kLru, Leader::kStatic}) {
     EXPECT_EQ(shadows_.seconds(leader), 0);
   }
-  for (int i = 0; i < 31; ++i) {
+  for (int i = 0; i < 15; ++i) {
     Step(false);
     ASSERT_EQ(shadows_.leader(), Leader::kValues);
   }
