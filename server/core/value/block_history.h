@@ -60,8 +60,6 @@ class BlockHistory {
   ValueFeatures At(BlockId block, uint32_t now) const;
   // What they would be if the block were read in `now`, just above the margin.
   ValueFeatures IfRead(BlockId block, uint32_t now) const;
-  // The same of a block that was never read or scored.
-  static ValueFeatures IfReadFirst();
 
   // log2 of the share of steps that read the block, decayed by 0.8 per step, in
   // 1/1024 octaves from -10 octaves up: what lfu ranks by. Now, and after a
@@ -72,7 +70,6 @@ class BlockHistory {
   int ShortCountIfRead(BlockId block, uint32_t now) const {
     return AfterRead(See(records_[block.value()], now)).short_count;
   }
-  static int ShortCountIfReadFirst() { return AfterRead(Seen()).short_count; }
 
  private:
   // Logarithms of counts are in 1/1024 octaves.
@@ -111,8 +108,15 @@ class BlockHistory {
     int per_step;
     std::array<int16_t, -kLeastCount / kTableStep + 1> after;
   };
-  static const Count& Long();
-  static const Count& Short();
+  // What features are looked up in, made once.
+  struct Tables {
+    Tables();
+    Count long_decay;
+    Count short_decay;
+    // log2(1 + age) / 6.
+    std::array<float, kOldest + 1> ages;
+  };
+  static const Tables& SharedTables();
 
   // A history seen from a step.
   struct Seen {
@@ -123,13 +127,63 @@ class BlockHistory {
     int margin = kUnscored;
   };
   Seen See(const Record& record, uint32_t now) const;
-  static Seen AfterRead(Seen seen);
-  static ValueFeatures FeaturesOf(const Seen& seen);
+  Seen AfterRead(Seen seen) const;
+  ValueFeatures FeaturesOf(const Seen& seen) const;
 
-  const Count* const long_;
-  const Count* const short_;
+  const Tables* const tables_;
   std::vector<Record> records_;
 };
+
+inline BlockHistory::Seen BlockHistory::See(const Record& record,
+                                            uint32_t now) const {
+  Seen seen;
+  if (record.last_read != kNever) {
+    const uint32_t age = now - std::min(record.last_read, now);
+    seen.age = std::min(age, kOldest);
+    seen.long_count = tables_->long_decay.Decayed(record.long_count, age);
+    seen.short_count = tables_->short_decay.Decayed(record.short_count, age);
+  }
+  if (record.last_scored != kNever) {
+    const uint32_t age =
+        std::min(now - std::min(record.last_scored, now), kOldest);
+    seen.peak =
+        std::max(record.peak - static_cast<int>(age) * kMarginDecay, kUnscored);
+    if (age == 0) seen.margin = record.margin;
+  }
+  return seen;
+}
+
+inline BlockHistory::Seen BlockHistory::AfterRead(Seen seen) const {
+  if (seen.age > 0) {
+    seen.long_count = tables_->long_decay.AfterRead(seen.long_count);
+    seen.short_count = tables_->short_decay.AfterRead(seen.short_count);
+    seen.age = 0;
+  }
+  seen.margin = std::max(seen.margin, kMarginIfRead);
+  seen.peak = std::max(seen.peak, seen.margin);
+  return seen;
+}
+
+inline ValueFeatures BlockHistory::FeaturesOf(const Seen& seen) const {
+  constexpr float kCountScale = 1.0f / (10 * kLog);
+  constexpr float kMarginScale = 1.0f / (4 * kOctave);
+  const float margin = static_cast<float>(seen.margin) * kMarginScale;
+  return {1.0f,
+          static_cast<float>(seen.long_count) * kCountScale,
+          static_cast<float>(seen.short_count) * kCountScale,
+          tables_->ages[seen.age],
+          static_cast<float>(seen.peak) * kMarginScale,
+          margin,
+          std::max(margin, 0.0f)};
+}
+
+inline ValueFeatures BlockHistory::At(BlockId block, uint32_t now) const {
+  return FeaturesOf(See(records_[block.value()], now));
+}
+
+inline ValueFeatures BlockHistory::IfRead(BlockId block, uint32_t now) const {
+  return FeaturesOf(AfterRead(See(records_[block.value()], now)));
+}
 
 }  // namespace kvplace
 

@@ -17,6 +17,9 @@ constexpr uint32_t kSamplesPerGroup = 16;
 constexpr uint32_t kMostSamples = 4096;
 // Spare victims in a ranking, for those that are read before they are used.
 constexpr size_t kSpareFactor = 2;
+// A group that would promote so large a share of what it misses will go on to
+// promote all, so that none of its blocks needs to be listed.
+constexpr float kSurelyAll = 0.98f;
 // And half the most of them, or one in 64 handles of a large device: bounds the
 // memory of devices that would evict more in a step than they ought to.
 constexpr size_t kLongestRanking = 4096;
@@ -45,6 +48,7 @@ BlockRanking::BlockRanking(const DeviceConfig& device,
       keys_(device.handles()),
       histogram_(kBuckets),
       next_thresholds_(device.groups.size()),
+      lists_wanted_(device.groups.size()),
       thresholds_(device.groups.size(), kLeastKey),
       missed_(device.groups.size()) {
   SetPriceKeys();
@@ -160,7 +164,7 @@ void BlockRanking::LearnAndSample(const BlockTable& blocks) {
 int32_t BlockRanking::KeyOf(const ValueFeatures& features,
                             GroupId group) const {
   return static_cast<int32_t>(
-             ValueModel::LogProbability(model_.LogOdds(group, features)) *
+             model_.LogProbability(model_.LogOdds(group, features)) *
              kKeysPerOctave) +
          price_keys_[group.value()];
 }
@@ -191,10 +195,15 @@ void BlockRanking::ScoreBlock(uint32_t handle, const BlockTable& blocks,
                               Tier tier) {
   const BlockId block(handle);
   const GroupId group = blocks.group(block);
-  const int32_t key =
-      tier == Tier::kHbm ? Key(block, group) : KeyIfRead(block, group);
-  keys_[handle] = static_cast<int16_t>(std::max(key, kLeastKey));
-  if (tier == Tier::kHbm) ++histogram_[BucketOf(keys_[handle])];
+  if (tier == Tier::kHbm) {
+    const auto key =
+        static_cast<int16_t>(std::max(Key(block, group), kLeastKey));
+    keys_[handle] = key;
+    ++histogram_[BucketOf(key)];
+  } else if (lists_wanted_[group.value()]) {
+    keys_[handle] =
+        static_cast<int16_t>(std::max(KeyIfRead(block, group), kLeastKey));
+  }
 }
 
 void BlockRanking::FindCuts() {
@@ -220,6 +229,7 @@ void BlockRanking::ListBlock(uint32_t handle, const BlockTable& blocks,
     next_victims_.push_back({key, block});
   } else {
     const GroupId group = blocks.group(block);
+    if (!lists_wanted_[group.value()]) return;
     if (key < next_thresholds_[group.value()]) return;
     list = &next_wanted_;
     next_wanted_.push_back({-Key(block, group), block});
@@ -235,12 +245,10 @@ void BlockRanking::KeepLowest(size_t most, std::vector<Ranked>* list) {
 }
 
 void BlockRanking::FinishRanking() {
-  for (std::vector<Ranked>* list : {&next_victims_, &next_wanted_}) {
-    KeepLowest(wanted_victims_, list);
-    std::sort(list->begin(), list->end());
-  }
-  victims_.swap(next_victims_);
-  wanted_.swap(next_wanted_);
+  KeepLowest(wanted_victims_, &next_victims_);
+  KeepLowest(wanted_victims_, &next_wanted_);
+  SortByKey(next_victims_, &victims_);
+  SortByKey(next_wanted_, &wanted_);
   next_victims_.clear();
   next_wanted_.clear();
   ranked_until_ = ranking_until_;
@@ -263,6 +271,9 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
                                                 std::max(kLongestRanking,
                                                          size_t{handles} / 64));
     ranking_until_ = until_;
+    for (size_t g = 0; g < missed_.size(); ++g) {
+      lists_wanted_[g] = missed_[g].wanted < kSurelyAll * missed_[g].all;
+    }
   }
   for (; left > 0 && cursor_ < handles; --left, ++cursor_) {
     const auto handle = static_cast<uint32_t>(cursor_);

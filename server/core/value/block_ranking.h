@@ -185,7 +185,8 @@ class BlockRanking {
   }
   // Of the ranking, how many blocks a shortlist covers.
   size_t Covered() const;
-  void SortByKey(int32_t least, int32_t most, std::vector<Ranked>* out);
+  // Nearly: keys closer than the steps of the sort keep the order of `in`.
+  void SortByKey(const std::vector<Ranked>& in, std::vector<Ranked>* out);
   void OrderByGroup(const BlockTable& blocks, size_t count);
   // The threshold where a promotion displaces a block with this key.
   int32_t ThresholdOver(int32_t displaced, GroupId group) const;
@@ -222,6 +223,8 @@ class BlockRanking {
   // Victims have keys below it.
   int32_t cut_ = 0;
   std::vector<int32_t> next_thresholds_;
+  // By group, whether its blocks in DRAM may be listed.
+  std::vector<bool> lists_wanted_;
   size_t wanted_victims_ = 0;
   uint32_t ranking_until_ = 0;
   std::vector<Ranked> next_victims_;

@@ -20,7 +20,7 @@ constexpr double kMostlyRead = 0.75;
 // Of a group's misses, per step.
 constexpr float kMissedDecay = 0.8f;
 // Keys are sorted by this many equal steps.
-constexpr int kSortBits = 10;
+constexpr int kSortBits = 12;
 
 }  // namespace
 
@@ -68,14 +68,9 @@ void BlockRanking::EndStep(uint32_t step, const BlockTable& blocks,
 
 void BlockRanking::ShortlistVictims(const BlockTable& blocks,
                                     const Residency& residency) {
-  int32_t least = std::numeric_limits<int32_t>::max();
-  int32_t most = std::numeric_limits<int32_t>::min();
   sorted_.clear();
   const auto add = [&](BlockId block) {
-    const int32_t key = Key(block, blocks.group(block));
-    least = std::min(least, key);
-    most = std::max(most, key);
-    sorted_.push_back({key, block});
+    sorted_.push_back({Key(block, blocks.group(block)), block});
   };
   const auto in_hbm = [&](BlockId block) {
     return residency.tier(block) == Tier::kHbm;
@@ -96,7 +91,7 @@ void BlockRanking::ShortlistVictims(const BlockTable& blocks,
       }
     }
   }
-  SortByKey(least, most, &short_victims_);
+  SortByKey(sorted_, &short_victims_);
   int32_t displaced_key = kLeastKey;
   if (!short_victims_.empty()) {
     const auto displaced = static_cast<size_t>(kDisplaced * evictions_);
@@ -108,21 +103,26 @@ void BlockRanking::ShortlistVictims(const BlockTable& blocks,
       blocks, std::min(static_cast<size_t>(evictions_), short_victims_.size()));
 }
 
-// A counting sort of sorted_.
-void BlockRanking::SortByKey(int32_t least, int32_t most,
+// A counting sort.
+void BlockRanking::SortByKey(const std::vector<Ranked>& in,
                              std::vector<Ranked>* out) {
-  out->resize(sorted_.size());
-  if (sorted_.empty()) return;
+  out->resize(in.size());
+  if (in.empty()) return;
+  int32_t least = std::numeric_limits<int32_t>::max();
+  int32_t most = std::numeric_limits<int32_t>::min();
+  for (const Ranked& r : in) {
+    least = std::min(least, r.key);
+    most = std::max(most, r.key);
+  }
   int shift = 0;
   while (((most - least) >> shift) >= (1 << kSortBits)) ++shift;
-  ends_.assign(static_cast<size_t>((most - least) >> shift) + 2, 0);
-  for (const Ranked& r : sorted_) {
-    ++ends_[static_cast<size_t>((r.key - least) >> shift) + 1];
-  }
+  const auto place = [&](const Ranked& r) {
+    return static_cast<size_t>((r.key - least) >> shift);
+  };
+  ends_.assign(place({most, BlockId(0)}) + 2, 0);
+  for (const Ranked& r : in) ++ends_[place(r) + 1];
   std::partial_sum(ends_.begin(), ends_.end(), ends_.begin());
-  for (const Ranked& r : sorted_) {
-    (*out)[ends_[static_cast<size_t>((r.key - least) >> shift)]++] = r;
-  }
+  for (const Ranked& r : in) (*out)[ends_[place(r)]++] = r;
 }
 
 // A counting sort of the first `count`.

@@ -24,29 +24,22 @@ constexpr size_t PairIndex(size_t row, size_t column) {
   return row * kValueFeatures - row * (row + 1) / 2 + column;
 }
 
-// log2(sigmoid(z)) at z = i / kPerUnit - kMost.
-constexpr float kMost = 16;
-constexpr int kPerUnit = 32;
-using LogTable = std::array<float, 2 * 16 * kPerUnit + 1>;
-
-LogTable MakeLogTable() {
-  LogTable table;
-  for (size_t i = 0; i < table.size(); ++i) {
-    const double z = static_cast<double>(i) / kPerUnit - kMost;
-    table[i] = static_cast<float>(-std::log1p(std::exp(-z)) / std::log(2.0));
-  }
-  return table;
-}
-
 }  // namespace
 
-float ValueModel::LogProbability(float log_odds) {
-  static const LogTable kTable = MakeLogTable();
-  const float at = (std::clamp(log_odds, -kMost, kMost) + kMost) * kPerUnit;
-  return kTable[static_cast<size_t>(at + 0.5f)];
+const ValueModel::LogTable& ValueModel::SharedLogs() {
+  static const LogTable kTable = [] {
+    LogTable table;
+    for (size_t i = 0; i < table.size(); ++i) {
+      const double z = static_cast<double>(i) / kLogsPerUnit - kMostLogOdds;
+      table[i] = static_cast<float>(-std::log1p(std::exp(-z)) / std::log(2.0));
+    }
+    return table;
+  }();
+  return kTable;
 }
 
-ValueModel::ValueModel(uint32_t groups) : groups_(groups), scoring_(groups) {
+ValueModel::ValueModel(uint32_t groups)
+    : logs_(&SharedLogs()), groups_(groups), scoring_(groups) {
   Clear();
 }
 

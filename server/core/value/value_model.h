@@ -11,6 +11,7 @@
 #ifndef KVPLACE_SERVER_CORE_VALUE_VALUE_MODEL_H_
 #define KVPLACE_SERVER_CORE_VALUE_VALUE_MODEL_H_
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -40,7 +41,12 @@ class ValueModel {
     return z;
   }
   // log2(1 / (1 + exp(-z))), within 0.023, for z cut to -16..16: at least -24.
-  static float LogProbability(float log_odds);
+  float LogProbability(float log_odds) const {
+    const float at =
+        (std::clamp(log_odds, -kMostLogOdds, kMostLogOdds) + kMostLogOdds) *
+        kLogsPerUnit;
+    return (*logs_)[static_cast<size_t>(at + 0.5f)];
+  }
 
   // A block with these features was read in the next step, or not.
   void Learn(GroupId group, const ValueFeatures& features, bool read);
@@ -53,6 +59,12 @@ class ValueModel {
   }
 
  private:
+  // log2(sigmoid(z)) at z = i / kLogsPerUnit - kMostLogOdds.
+  static constexpr float kMostLogOdds = 16;
+  static constexpr int kLogsPerUnit = 32;
+  using LogTable = std::array<float, 2 * 16 * kLogsPerUnit + 1>;
+  static const LogTable& SharedLogs();
+
   struct Samples {
     ValuePairs pairs = {};
     ValueWeights sums = {};
@@ -66,6 +78,7 @@ class ValueModel {
   static void Solve(const Samples& samples, double prior_count,
                     const ValueWeights& prior, ValueWeights* out);
 
+  const LogTable* const logs_;
   std::vector<Samples> groups_;
   Samples all_;
   // Of groups_, for scoring.

@@ -152,9 +152,6 @@ TEST(BlockHistory, OfABlockThatIsNew) {
   EXPECT_EQ(features[4], -1.5f / 4);
   EXPECT_EQ(features[5], -1.5f / 4);
   EXPECT_EQ(features[6], 0);
-  EXPECT_EQ(BlockHistory::IfReadFirst(), history.IfRead(BlockId(1), 77));
-  EXPECT_EQ(BlockHistory::ShortCountIfReadFirst(),
-            history.ShortCountIfRead(BlockId(1), 77));
 }
 
 TEST(BlockHistory, ForgetAndClearMakeBlocksNew) {

@@ -251,22 +251,22 @@ TEST(ValueModel, LogProbabilityIsNearTheFormula) {
   for (int i = -40'000; i <= 40'000; ++i) {
     const double z = i / 1000.0;
     const double exact = -std::log1p(std::exp(-z)) / std::log(2.0);
-    const float p = ValueModel::LogProbability(static_cast<float>(z));
+    const float p = ValueModel(1).LogProbability(static_cast<float>(z));
     if (std::abs(z) <= 16) {
       ASSERT_NEAR(p, exact, 0.023) << z;
     } else if (z > 0) {
       ASSERT_NEAR(p, exact, 1e-5) << z;
     } else {
-      ASSERT_EQ(p, ValueModel::LogProbability(-16)) << z;
+      ASSERT_EQ(p, ValueModel(1).LogProbability(-16)) << z;
     }
     ASSERT_LE(p, 0) << z;
     ASSERT_GE(p, -24) << z;
     ASSERT_GE(p, before) << z;
     before = p;
   }
-  EXPECT_EQ(ValueModel::LogProbability(-1e30f),
-            ValueModel::LogProbability(-16));
-  EXPECT_EQ(ValueModel::LogProbability(1e30f), ValueModel::LogProbability(16));
+  EXPECT_EQ(ValueModel(1).LogProbability(-1e30f),
+            ValueModel(1).LogProbability(-16));
+  EXPECT_EQ(ValueModel(1).LogProbability(1e30f), ValueModel(1).LogProbability(16));
 }
 
 }  // namespace
