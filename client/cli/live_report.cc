@@ -10,41 +10,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/live_json.h"
+#include "client/cli/text_table.h"
 
 namespace kvplace {
 namespace {
-
-// Columns as wide as their widest cell; all but the first `left` are numbers.
-class Table {
- public:
-  Table(std::vector<std::string> heads, size_t left) : left_(left) {
-    rows_.push_back(std::move(heads));
-  }
-  void Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
-
-  void Print(std::ostream& out) const {
-    std::vector<size_t> widths(rows_[0].size(), 0);
-    for (const auto& row : rows_) {
-      for (size_t i = 0; i < row.size(); ++i) {
-        widths[i] = std::max(widths[i], row[i].size());
-      }
-    }
-    for (const auto& row : rows_) {
-      std::string line;
-      for (size_t i = 0; i < row.size(); ++i) {
-        if (i > 0) line += "  ";
-        line += i < left_ ? fmt::format("{:<{}}", row[i], widths[i])
-                          : fmt::format("{:>{}}", row[i], widths[i]);
-      }
-      line.erase(line.find_last_not_of(' ') + 1);
-      out << line << "\n";
-    }
-  }
-
- private:
-  const size_t left_;
-  std::vector<std::vector<std::string>> rows_;
-};
 
 // Three digits and a binary unit.
 std::string Size(double bytes) {
@@ -139,9 +108,9 @@ absl::StatusOr<v1::Mode> ParseModeName(const std::string& name) {
 
 void PrintNodes(const NodeList& nodes, bool json, std::ostream& out) {
   if (json) return PrintNodesJson(nodes, out);
-  Table table({"NODE", "DEV", "MODEL", "POLICY", "MODE", "STATE", "HBM", "USED",
-               "LIVE KV", "BLOCKS", "SEQS", "STEPS", "HINDSIGHT"},
-              6);
+  TextTable table({"NODE", "DEV", "MODEL", "POLICY", "MODE", "STATE", "HBM",
+                   "USED", "LIVE KV", "BLOCKS", "SEQS", "STEPS", "HINDSIGHT"},
+                  6);
   for (const v1::NodeStatus& node : nodes) {
     const std::string state = node.draining() ? "draining" : "ready";
     if (node.devices().empty()) {
@@ -162,9 +131,9 @@ void PrintNodes(const NodeList& nodes, bool json, std::ostream& out) {
 
 void PrintTop(const NodeList& nodes, bool json, std::ostream& out) {
   if (json) return PrintNodesJson(nodes, out);
-  Table table({"NODE", "DEV", "POLICY", "STEP TIME", "ROOFLINE", "HINDSIGHT",
-               "HBM", "MISSES", "MIGRATION", "SEQS", "STEP"},
-              3);
+  TextTable table({"NODE", "DEV", "POLICY", "STEP TIME", "ROOFLINE",
+                   "HINDSIGHT", "HBM", "MISSES", "MIGRATION", "SEQS", "STEP"},
+                  3);
   for (const v1::NodeStatus& node : nodes) {
     for (const v1::DeviceStatus& d : node.devices()) {
       const bool idle = Idle(d);
@@ -184,9 +153,9 @@ void PrintSessions(const SessionList& sessions, bool json, std::ostream& out) {
     PrintListJson("kvplace.sessions/1", "sessions", sessions, out);
     return;
   }
-  Table table({"NODE", "DEV", "PEER", "STATE", "EPOCH", "MESSAGES", "PLANS",
-               "RESYNCS", "REJECTED"},
-              4);
+  TextTable table({"NODE", "DEV", "PEER", "STATE", "EPOCH", "MESSAGES", "PLANS",
+                   "RESYNCS", "REJECTED"},
+                  4);
   for (const v1::SessionStatus& s : sessions) {
     table.Add({s.node_id(), absl::StrCat(s.device_index()), s.peer(),
                s.ready() ? "ready" : "waiting", absl::StrCat(s.epoch()),
@@ -202,7 +171,7 @@ void PrintSequences(const SequenceList& sequences, bool json,
     PrintListJson("kvplace.sequences/1", "sequences", sequences, out);
     return;
   }
-  Table table({"SEQUENCE", "BLOCKS", "IN HBM", "NEW TOKENS"}, 0);
+  TextTable table({"SEQUENCE", "BLOCKS", "IN HBM", "NEW TOKENS"}, 0);
   for (const v1::SequenceStatus& s : sequences) {
     table.Add({absl::StrCat(s.sequence()), absl::StrCat(s.live_blocks()),
                absl::StrCat(s.hbm_blocks()), absl::StrCat(s.new_tokens())});
@@ -259,7 +228,7 @@ void PrintRanks(const v1::RankNodesResponse& ranks, bool json,
     PrintListJson("kvplace.rank/1", "devices", ranks.devices(), out);
     return;
   }
-  Table table(
+  TextTable table(
       {"NODE", "DEV", "FITS", "NEEDS", "FREE HBM", "UTILIZATION", "STEP TIME"},
       3);
   for (const v1::RankedDevice& d : ranks.devices()) {

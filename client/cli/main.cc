@@ -5,6 +5,7 @@
 
 #include "client/cli/command.h"
 #include "client/cli/completion.h"
+#include "client/cli/explain_command.h"
 #include "client/cli/live_commands.h"
 #include "client/cli/simulate_command.h"
 #include "client/cli/trace_commands.h"
@@ -22,6 +23,7 @@ int main(int argc, char** argv) {
   // One line per module; each registers the commands of its header.
   kvplace::RegisterTraceCommands(app);
   kvplace::RegisterSimulateCommand(app);
+  kvplace::RegisterExplainCommand(app);
   kvplace::RegisterLiveCommands(app);
   kvplace::RegisterCompletionCommand(app);
 

@@ -16,15 +16,13 @@
 #include "absl/time/time.h"
 #include "client/cli/command.h"
 #include "client/cli/hindsight_run.h"
-#include "client/cli/profile_file.h"
+#include "client/cli/run_flags.h"
 #include "client/cli/schedule_writer.h"
 #include "client/cli/simulate_plot.h"
 #include "client/cli/simulate_report.h"
-#include "client/cli/sizes.h"
 #include "server/core/policy/registry.h"
 #include "server/replay/simulation.h"
 #include "server/replay/window_of.h"
-#include "server/trace/workload_loader.h"
 
 namespace kvplace {
 namespace {
@@ -38,15 +36,8 @@ constexpr char kExamples[] = R"(Examples:
 
 struct Flags {
   std::vector<std::string> traces;
-  std::string profile = "paper-gh200";
-  std::string steps = ":";
-  std::string hbm_capacity = "25%";
+  RunFlags run;
   std::string policies{kDefaultPolicy};
-  std::vector<std::string> parameters;
-  std::optional<int> delay_steps;
-  std::string mode = "inclusive";
-  std::string read_routing = "off";
-  std::string fixed_bytes_per_phase = "0";
   std::string bound = "roofline";
   double bound_gap = 0.01;
   std::string bound_time_limit = "60s";
@@ -55,29 +46,14 @@ struct Flags {
   std::string format = "table";
   std::string schedule_out;
   std::string plot;
-  uint64_t seed = 1;
 };
 
 // What the flags mean, checked.
 struct Plan {
-  MachineProfile profile;
-  StepRange steps;
-  Capacity capacity;
+  RunSettings run;
   std::vector<std::string> policies;
-  PolicyParameters parameters;
-  Bytes fixed;
   HindsightFlags hindsight;
 };
-
-[[noreturn]] void WrongUsage(absl::string_view flag, absl::string_view what) {
-  throw CLI::ValidationError(std::string(flag), std::string(what));
-}
-
-template <typename T>
-T OrWrongUsage(absl::string_view flag, absl::StatusOr<T> value) {
-  if (!value.ok()) WrongUsage(flag, value.status().message());
-  return *std::move(value);
-}
 
 [[noreturn]] void Failed(const absl::Status& status) {
   std::cerr << "kvplacectl simulate: " << status.message() << "\n";
@@ -98,21 +74,6 @@ std::vector<std::string> ParsePolicies(const std::string& text) {
   return names;
 }
 
-PolicyParameters CheckParameters(const Flags& flags, const Plan& plan) {
-  PolicyParameters parameters;
-  for (const std::string& text : flags.parameters) {
-    auto [name, value] = OrWrongUsage("--param", ParsePolicyParameter(text));
-    parameters[std::move(name)] = value;
-  }
-  if (parameters.empty()) return parameters;
-  if (plan.policies.size() != 1) {
-    WrongUsage("--param", "expected exactly one policy in --policy with it");
-  }
-  const auto policy = MakeOnlinePolicy(plan.policies[0], parameters);
-  if (!policy.ok()) WrongUsage("--param", policy.status().message());
-  return parameters;
-}
-
 HindsightFlags CheckBound(const Flags& flags) {
   HindsightFlags bound;
   if (!flags.bound_schedule_out.empty() && flags.bound != "hindsight") {
@@ -129,27 +90,14 @@ HindsightFlags CheckBound(const Flags& flags) {
                             "\", expected a duration such as 60s or 500ms"));
   }
   bound.iterations = flags.bound_iterations;
-  bound.seed = flags.seed;
+  bound.seed = flags.run.seed;
   return bound;
 }
 
 Plan Check(const Flags& flags) {
   Plan plan;
-  plan.profile = OrWrongUsage("--profile", LoadProfile(flags.profile));
-  if (flags.steps != ":") {
-    plan.steps = OrWrongUsage("--steps", ParseSteps(flags.steps));
-  }
-  plan.capacity =
-      OrWrongUsage("--hbm-capacity", ParseCapacity(flags.hbm_capacity));
   plan.policies = ParsePolicies(flags.policies);
-  plan.parameters = CheckParameters(flags, plan);
-  plan.fixed = OrWrongUsage("--fixed-bytes-per-phase",
-                            ParseSize(flags.fixed_bytes_per_phase));
-  if (flags.read_routing == "on" && flags.mode == "exclusive") {
-    WrongUsage("--read-routing",
-               "on, expected off with --mode exclusive: a resident block has "
-               "no DRAM copy to read");
-  }
+  plan.run = CheckRunFlags(flags.run, plan.policies);
   if (!flags.schedule_out.empty() && plan.policies.size() != 1) {
     WrongUsage("--schedule-out",
                "expected exactly one policy in --policy: a schedule is of one "
@@ -205,13 +153,10 @@ std::vector<SimulationResult> RunAll(const Flags& flags, const Plan& plan,
     if (auto s = schedule->Open(flags.schedule_out); !s.ok()) Failed(s);
   }
   Progress progress(workload, plan.policies.size());
-  SimulationOptions options;
-  options.delay_steps = flags.delay_steps;
-  options.annealing.seed = flags.seed;
+  SimulationOptions options = plan.run.simulation;
   options.annealing.on_evaluated = [&](int done, int of) {
     progress.OnEvaluated(done, of);
   };
-  options.parameters = plan.parameters;
   options.now = MonotonicSeconds;
   options.on_start = [&](const std::vector<BlockId>& initial_hbm) {
     if (schedule) schedule->WriteStart(initial_hbm);
@@ -264,35 +209,23 @@ void Run(const Flags& flags) {
   if (!flags.plot.empty()) {
     if (auto s = plot.Open(flags.plot, flags.traces); !s.ok()) Failed(s);
   }
-  WorkloadOptions window;
-  window.first_step = plan.steps.first;
-  window.end_step = plan.steps.end;
-  window.masses = true;
-  auto workload = LoadWorkload(flags.traces, window);
-  if (!workload.ok()) Failed(workload.status());
-  for (const std::string& warning : workload->warnings) {
+  auto prepared = PrepareRun(flags.traces, plan.run);
+  if (!prepared.ok()) Failed(prepared.status());
+  const Workload& workload = prepared->workload;
+  const DeviceConfig& device = prepared->device;
+  const uint64_t capacity = prepared->capacity_blocks;
+  for (const std::string& warning : workload.warnings) {
     std::cerr << "kvplacectl simulate: warning: " << warning << "\n";
   }
-  const uint64_t capacity = std::min<uint64_t>(
-      plan.capacity.Blocks(workload->peak_live_blocks, workload->block_bytes()),
-      static_cast<uint64_t>(kMaxBytes / workload->block_bytes()));
-  const DeviceConfig device =
-      DeviceFor(*workload, plan.profile,
-                flags.mode == "inclusive" ? ResidencyMode::kInclusive
-                                          : ResidencyMode::kExclusive,
-                capacity, plan.fixed, flags.read_routing == "on");
-  if (auto s = Validate(device, UINT32_MAX, /*allow_infinite=*/true); !s.ok()) {
-    Failed(s);
-  }
   SimulationReport report;
-  report.workload = &*workload;
+  report.workload = &workload;
   report.device = &device;
   if (flags.bound != "none") {
-    report.roofline_seconds = RooflineSeconds(*workload, device).value();
+    report.roofline_seconds = RooflineSeconds(workload, device).value();
   }
-  report.results = RunAll(flags, plan, *workload, device, capacity);
+  report.results = RunAll(flags, plan, workload, device, capacity);
   if (flags.bound == "hindsight") {
-    AddHindsight(flags, plan, *workload, device, capacity, &report);
+    AddHindsight(flags, plan, workload, device, capacity, &report);
   }
   if (!flags.plot.empty()) {
     if (auto s = plot.Write(PlotOf(report)); !s.ok()) Failed(s);
@@ -324,33 +257,10 @@ void RegisterSimulateCommand(CLI::App& app) {
     return command->add_option(name, value, help)->capture_default_str();
   };
   option(
-      "--profile", flags->profile,
-      "Machine: paper-gh200, gh200-measured, h100-pcie5, gb200, or FILE.yaml");
-  option("--steps", flags->steps,
-         "Steps A:B, renumbered from 0; what exists before A is initial");
-  option("--hbm-capacity", flags->hbm_capacity,
-         "HBM for KV: N% of the peak live bytes, or a size");
-  option(
       "--policy", flags->policies,
       absl::StrCat("Comma separated, of ",
                    absl::StrJoin(SimulationPolicyNames(), ", "), "; or all"));
-  command
-      ->add_option(
-          "--param", flags->parameters,
-          "NAME=NUMBER, a parameter of the one policy (docs/policy.md)")
-      ->type_name("NAME=NUMBER");
-  command
-      ->add_option("--delay-steps", flags->delay_steps,
-                   "Steps after which a read can change placement; 0 decides "
-                   "in the worker; default: each policy's own")
-      ->check(CLI::Range(0, 1000));
-  option("--mode", flags->mode, "Residency mode")
-      ->check(CLI::IsMember({"inclusive", "exclusive"}));
-  option("--read-routing", flags->read_routing,
-         "Read resident blocks from their DRAM copies where that is faster")
-      ->check(CLI::IsMember({"off", "on"}));
-  option("--fixed-bytes-per-phase", flags->fixed_bytes_per_phase,
-         "Bytes every phase reads from HBM (weights)");
+  AddRunFlags(command, &flags->run);
   option("--bound", flags->bound, "Bound to compare with")
       ->check(CLI::IsMember({"none", "roofline", "hindsight"}));
   option("--bound-gap", flags->bound_gap,
@@ -370,7 +280,6 @@ void RegisterSimulateCommand(CLI::App& app) {
                       "Write the schedule of the run as JSON lines");
   command->add_option("--plot", flags->plot,
                       "Draw time per step, and where it goes, as an SVG file");
-  option("--seed", flags->seed, "Seed of annealed-oracle's search");
   command->callback([flags] { Run(*flags); });
 }
 

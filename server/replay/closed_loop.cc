@@ -64,7 +64,7 @@ class Loop {
     if (options_.on_start) options_.on_start(hbm);
     if (auto s = planner_.MakePlan(policy_, model_, &plan_); !s.ok()) return s;
     plan_.order.new_in_dram = start.new_in_dram;
-    device_.SetOrder(&plan_.order);
+    SetOrder(0, /*phase_known=*/false);
     if (workload_.phases() > 0) {
       device_.PrepareBirths(GroupId(0), workload_.births[0]);
     }
@@ -77,6 +77,13 @@ class Loop {
     absl::Status status = decide();
     if (options_.now) decide_ += options_.now() - start;
     return status;
+  }
+
+  void SetOrder(size_t phase, bool phase_known) {
+    device_.SetOrder(&plan_.order);
+    if (options_.on_order) {
+      options_.on_order({phase, phase_known, model_, plan_.order});
+    }
   }
 
   void Record(size_t phase, const PhaseOutcome& outcome) {
@@ -100,7 +107,7 @@ class Loop {
         !s.ok()) {
       return s;
     }
-    device_.SetOrder(&plan_.order);
+    SetOrder(size_t{step} * workload_.groups, /*phase_known=*/false);
     model_.Refresh();
     Outcomes outcomes;
     if (!spare_.empty()) {
@@ -157,7 +164,7 @@ class Loop {
           !s.ok()) {
         return s;
       }
-      device_.SetOrder(&plan_.order);
+      SetOrder(phase, /*phase_known=*/true);
       device_.EndPhase(input, &outcome_);
       if (auto s = TellMoves(); !s.ok()) return s;
       account.traffic += outcome_.traffic;

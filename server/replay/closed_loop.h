@@ -56,12 +56,26 @@ Seconds RooflineSeconds(const Workload& workload, const DeviceConfig& device);
 std::vector<Seconds> RooflineStepSeconds(const Workload& workload,
                                          const DeviceConfig& device);
 
+// An order that has just come into force, and the picture it was made of.
+struct OrderInForce {
+  // First phase whose end it governs; the births of the run's first phase are
+  // placed by an order of their own, for phase 0, before the one that follows.
+  size_t phase;
+  // It was made for this phase alone, whose reads the model has heard of.
+  bool phase_known;
+  const DeviceModel& model;
+  // Stays as it is until the next one.
+  const StandingOrder& order;
+};
+
 struct LoopOptions {
   int delay_steps = 1;
   // Monotonic seconds, to time decisions; may be empty.
   std::function<double()> now;
-  // Called after the start was chosen, and after each phase; may be empty.
+  // Called after the start was chosen, for each order, and after each phase;
+  // may be empty.
   std::function<void(const std::vector<BlockId>& initial_hbm)> on_start;
+  std::function<void(const OrderInForce& order)> on_order;
   std::function<void(size_t phase, const PhaseOutcome& outcome)> on_phase;
 };
 

@@ -96,6 +96,7 @@ absl::StatusOr<SimulationResult> Simulate(const Workload& workload,
   loop.delay_steps = options.delay_steps.value_or(traits.default_delay_steps);
   loop.now = options.now;
   loop.on_start = options.on_start;
+  loop.on_order = options.on_order;
   loop.on_phase = options.on_phase;
   auto run = RunClosedLoop(workload, device, *policy,
                            future ? &*future : nullptr, loop);

@@ -48,6 +48,7 @@ struct SimulationOptions {
   AnnealingOptions annealing;
   std::function<double()> now;
   std::function<void(const std::vector<BlockId>& initial_hbm)> on_start;
+  std::function<void(const OrderInForce& order)> on_order;
   std::function<void(size_t phase, const PhaseOutcome& outcome)> on_phase;
 };
 

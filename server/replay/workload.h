@@ -56,6 +56,8 @@ struct NearMiss {
 struct Workload {
   // Traces it was made of, as given.
   std::vector<std::string> sources;
+  // By source: one past its last sequence. Empty in workloads without files.
+  std::vector<uint32_t> source_ends;
   uint32_t sequences = 0;
   uint32_t groups = 0;
   uint32_t pages_max = 0;

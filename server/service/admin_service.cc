@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/service/device_queries.h"
 #include "server/service/status_bridge.h"
 #include "server/service/utilization_watch.h"
 
@@ -87,8 +88,8 @@ AdminService::Unary* AdminService::ListSequences(
     v1::ListSequencesResponse* response) {
   return Answer(context, [&] {
     if (auto s = NeedNodeId(request->node_id()); !s.ok()) return s;
-    auto sequences =
-        registry_.Sequences(request->node_id(), request->device_index());
+    auto sequences = kvplace::ListSequences(registry_, request->node_id(),
+                                            request->device_index());
     if (sequences.ok()) {
       AddAll(*std::move(sequences), response->mutable_sequences());
     }
@@ -161,6 +162,15 @@ AdminService::Unary* AdminService::RankNodes(
     v1::RankNodesResponse* response) {
   return Answer(context,
                 [&] { return Take(registry_.Rank(*request), response); });
+}
+
+AdminService::Unary* AdminService::ExplainBlock(
+    Context* context, const v1::ExplainBlockRequest* request,
+    v1::ExplainBlockResponse* response) {
+  return Answer(context, [&] {
+    if (auto s = NeedNodeId(request->node_id()); !s.ok()) return s;
+    return Take(kvplace::ExplainBlock(registry_, *request), response);
+  });
 }
 
 }  // namespace kvplace

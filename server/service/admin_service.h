@@ -47,6 +47,8 @@ class AdminService final : public v1::AdminService::CallbackService {
                      v1::UndrainNodeResponse* response) override;
   Unary* RankNodes(Context* context, const v1::RankNodesRequest* request,
                    v1::RankNodesResponse* response) override;
+  Unary* ExplainBlock(Context* context, const v1::ExplainBlockRequest* request,
+                      v1::ExplainBlockResponse* response) override;
 
  private:
   // Refusals of callers without the token are counted.

@@ -44,6 +44,7 @@ void DeviceScheduler::Forget() {
   ledger_.Clear();
   hindsight_->Clear();
   counterfactual_.reset();
+  plan_made_ = false;
   OnLedger();
 }
 
@@ -170,9 +171,11 @@ void DeviceScheduler::CountFailures(const MoveReportInfo& report,
 
 absl::Status DeviceScheduler::MakePlan(v1::Plan* out) {
   const absl::Duration start = clock_->Monotonic();
+  plan_made_ = false;
   if (auto s = planner_.MakePlan(*policy_->policy, model_, &plan_); !s.ok()) {
     return s;
   }
+  plan_made_ = true;
   EncodePlan(plan_, mode() == Mode::kAdvise, out);
   decide_time_ = clock_->Monotonic() - start;
   OnLedger();
@@ -192,6 +195,7 @@ void DeviceScheduler::SetPolicy(std::shared_ptr<const PolicyInForce> policy) {
   const bool was_observing = !plans_wanted();
   // The old one must live until nothing uses it.
   policy_ = std::move(policy);
+  plan_made_ = plan_made_ && plans_wanted();
   if (plans_wanted()) {
     counterfactual_.reset();
   } else if (!was_observing) {

@@ -66,11 +66,13 @@ class DeviceScheduler {
   // It will not be.
   void DropPlan() { model_.mutable_residency().ReleaseReserved(); }
   absl::Duration decide_time() const { return decide_time_; }
+  // What MakePlan made last; null: nothing since the inventory, or it is of no
+  // more use.
+  const Plan* last_plan() const { return plan_made_ ? &plan_ : nullptr; }
 
   // From the next plan on. O(live blocks).
   void SetPolicy(std::shared_ptr<const PolicyInForce> policy);
   const PolicyInForce& policy() const { return *policy_; }
-  Mode mode() const { return policy_->settings.mode; }
 
   // Why observe mode has stopped comparing, until the next inventory; OK while
   // it does not or need not.
@@ -90,6 +92,7 @@ class DeviceScheduler {
   }
 
  private:
+  Mode mode() const { return policy_->settings.mode; }
   // Whether plans are to be made at all.
   bool plans_wanted() const { return mode() != Mode::kObserve; }
   absl::Status ApplyPhase(GroupId group, StepAccount* account);
@@ -109,6 +112,7 @@ class DeviceScheduler {
   StepAssembler assembler_;
   Planner planner_;
   Plan plan_;
+  bool plan_made_ = false;
   PlanLedger ledger_;
   StepWindow window_;
   const std::unique_ptr<HindsightTracker> hindsight_;

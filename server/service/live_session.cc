@@ -75,7 +75,7 @@ void LiveSession::SendWelcome() {
   welcome.set_plan_lifetime_steps(options.plan_lifetime_steps);
   welcome.set_heartbeat_timeout_ms(static_cast<uint32_t>(
       absl::ToInt64Milliseconds(options.heartbeat_timeout)));
-  welcome.set_mode(ModeToProto(scheduler_->mode()));
+  welcome.set_mode(ModeToProto(scheduler_->policy().settings.mode));
   welcome.set_policy(scheduler_->policy().settings.policy);
   welcome.set_policy_version(scheduler_->policy().version);
   welcome.set_max_message_bytes(options.max_message_bytes);
@@ -268,7 +268,7 @@ void LiveSession::SendPlan(absl::Duration arrived) {
       !error.ok() && !std::exchange(counterfactual_error_logged_, true)) {
     Log(LogLevel::kWarning, absl::StrCat("observe: ", error.message()));
   }
-  if (scheduler_->mode() == Mode::kObserve) return;
+  if (scheduler_->policy().settings.mode == Mode::kObserve) return;
   if (auto s = scheduler_->MakePlan(outbox_.plan_slot()); !s.ok()) {
     // A policy is code; one that breaks the rules moves nothing.
     DropPlan();

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -78,9 +79,12 @@ class NodeRegistry {
   // NOT_FOUND names the node.
   absl::StatusOr<v1::NodeStatus> GetNode(absl::string_view node_id) const;
   std::vector<v1::SessionStatus> Sessions() const;
-  // NOT_FOUND: no live session there. O(live blocks of the device).
-  absl::StatusOr<std::vector<v1::SequenceStatus>> Sequences(
-      absl::string_view node_id, uint32_t device_index) const;
+  // Calls `look` with the device's live session, under its node's lock, and
+  // returns what that returns. NOT_FOUND: no such node, or no session there.
+  // See device_queries.h for what is asked so.
+  absl::Status Look(
+      absl::string_view node_id, uint32_t device_index,
+      absl::FunctionRef<absl::Status(const LiveSession& session)> look) const;
   absl::StatusOr<v1::GetPolicyResponse> GetPolicy(
       absl::string_view node_id) const;
   // INVALID_ARGUMENT names the field, NOT_FOUND the node, FAILED_PRECONDITION

@@ -58,8 +58,9 @@ std::vector<v1::SessionStatus> NodeRegistry::Sessions() const {
   return out;
 }
 
-absl::StatusOr<std::vector<v1::SequenceStatus>> NodeRegistry::Sequences(
-    absl::string_view node_id, uint32_t device_index) const {
+absl::Status NodeRegistry::Look(
+    absl::string_view node_id, uint32_t device_index,
+    absl::FunctionRef<absl::Status(const LiveSession& session)> look) const {
   auto found = Find(node_id);
   if (!found.ok()) return found.status();
   const Node& node = **found;
@@ -70,7 +71,7 @@ absl::StatusOr<std::vector<v1::SequenceStatus>> NodeRegistry::Sequences(
                                             ", expected a device of ", node.id,
                                             " with a live session"));
   }
-  return ReportSequences(*session->second);
+  return look(*session->second);
 }
 
 absl::StatusOr<v1::RankNodesResponse> NodeRegistry::Rank(

@@ -85,7 +85,7 @@ void ReportDevice(const LiveSession& session, v1::DeviceStatus* out) {
   }
   ReportWindow(scheduler.window(), CostModel(hello.device).peak(), out);
   ReportHindsight(*scheduler.hindsight(), out);
-  out->set_mode(ModeToProto(scheduler.mode()));
+  out->set_mode(ModeToProto(scheduler.policy().settings.mode));
   out->set_policy(scheduler.policy().settings.policy);
 }
 

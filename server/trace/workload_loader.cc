@@ -118,6 +118,8 @@ absl::Status WorkloadJoin::NumberBlocks() {
   for (const TraceWindow& window : windows_) {
     std::vector<BlockId>& ids_here = ids_of_.emplace_back();
     std::vector<std::vector<BlockId>>& remaining = remaining_.emplace_back();
+    workload_.source_ends.push_back(base +
+                                    (window.steps == 0 ? 0 : window.sequences));
     if (window.steps == 0) continue;
     ids_here.reserve(window.blocks.size());
     for (const TraceBlock& block : window.blocks) {

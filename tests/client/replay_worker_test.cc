@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 #include "server/core/policy/registry.h"
 #include "server/replay/closed_loop.h"
+#include "server/service/device_queries.h"
 #include "tests/testing/loopback_server.h"
 #include "tests/testing/random_workload.h"
 
@@ -78,7 +79,7 @@ using Picture = std::map<uint64_t, std::pair<uint64_t, uint64_t>>;
 
 Picture PictureOf(LoopbackServer& server) {
   Picture picture;
-  auto sequences = server.registry().Sequences("node-a", 0);
+  auto sequences = ListSequences(server.registry(), "node-a", 0);
   if (!sequences.ok()) return picture;
   for (const v1::SequenceStatus& s : *sequences) {
     picture[s.sequence()] = {s.live_blocks(), s.hbm_blocks()};

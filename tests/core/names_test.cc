@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "server/core/explain.h"
 #include "server/core/metrics_sink.h"
 #include "server/core/plan.h"
 
@@ -37,6 +38,8 @@ TEST(Names, AreWordsEachOnce) {
   EXPECT_EQ(Names<ResyncCause>(kResyncCauses).size(), size_t{kResyncCauses});
   EXPECT_THAT(Names<MoveOutcome>(kMoveOutcomes),
               ::testing::ElementsAre("done", "expired", "failed"));
+  EXPECT_THAT(Names<Leader>(kLeaders),
+              ::testing::ElementsAre("lfu", "lru", "static", "values"));
 }
 
 }  // namespace

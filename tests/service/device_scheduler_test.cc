@@ -144,7 +144,7 @@ class LargeDevice {
   }
   void Run(const v1::Step& step) {
     ASSERT_THAT(scheduler_->ApplyStep(step), IsOk());
-    if (scheduler_->mode() == Mode::kObserve) return;
+    if (scheduler_->policy().settings.mode == Mode::kObserve) return;
     ASSERT_THAT(scheduler_->MakePlan(&plan_), IsOk());
     scheduler_->OnPlanDeparted();
   }

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "server/service/device_queries.h"
 #include "tests/service/session_test_util.h"
 
 namespace kvplace {
@@ -53,7 +54,7 @@ TEST_F(SessionTest, ManyThreadsOpenStepAndSupersede) {
         }
       }
       registry_->Sessions();
-      registry_->Sequences("node-a", 0).status().IgnoreError();
+      ListSequences(*registry_, "node-a", 0).status().IgnoreError();
       v1::SetPolicyRequest request;
       request.mutable_settings()->set_policy(++i % 2 == 0 ? "lru" : "lfu");
       request.mutable_settings()->set_mode(static_cast<v1::Mode>(1 + i % 3));

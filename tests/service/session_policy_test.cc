@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "server/service/device_queries.h"
 #include "tests/service/session_test_util.h"
 
 namespace kvplace {
@@ -312,14 +313,14 @@ TEST_F(PolicyTest, StatusesFollowTheSession) {
   EXPECT_EQ(node->dram_capacity_bytes(), 1u << 20);
   EXPECT_EQ(node->dram_used_bytes(), 9u * 64);  // inclusive: every block
 
-  auto sequences = registry_->Sequences("node-a", 0);
+  auto sequences = ListSequences(*registry_, "node-a", 0);
   ASSERT_THAT(sequences, IsOk());
   ASSERT_THAT(*sequences, SizeIs(2));
   EXPECT_EQ((*sequences)[0].sequence(), 1u);
   EXPECT_EQ((*sequences)[0].live_blocks(), 8u);
   EXPECT_EQ((*sequences)[0].hbm_blocks(), 4u);
   EXPECT_EQ((*sequences)[1].new_tokens(), 3u);
-  EXPECT_THAT(registry_->Sequences("node-a", 1),
+  EXPECT_THAT(ListSequences(*registry_, "node-a", 1),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("device_index")));
 
   const auto sessions = registry_->Sessions();

@@ -50,6 +50,7 @@ TEST_F(WorkloadLoaderTest, TheSameFileTwiceAreTwoSequences) {
   const std::string a = Trace("a", OneSequence());
   const Workload w = Load({a, a});
   EXPECT_EQ(w.sequences, 2u);
+  EXPECT_THAT(w.source_ends, ElementsAre(1, 2));
   EXPECT_EQ(w.blocks, 12u);
   EXPECT_THAT(Values(w.reads[2]), ElementsAre(0, 2, 6, 8));
   EXPECT_THAT(Values(w.births[2]), ElementsAre(2, 8));
