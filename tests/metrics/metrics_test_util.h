@@ -7,15 +7,15 @@
 #include <string>
 
 #include "prometheus/registry.h"
-#include "prometheus/text_serializer.h"
 #include "server/core/metrics_sink.h"
 #include "server/metrics/prometheus_sink.h"
+#include "server/metrics/text_format.h"
 
 namespace kvplace {
 
 // The text that a scrape gets.
 inline std::string Scrape(const PrometheusSink& sink) {
-  return prometheus::TextSerializer().Serialize(sink.registry()->Collect());
+  return PrometheusText(sink.registry()->Collect());
 }
 
 // The value of one series; labels in any order. Nothing if it does not exist.
