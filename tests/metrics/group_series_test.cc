@@ -1,6 +1,7 @@
 // Layer groups and their prices, as they are exported.
 #include "server/metrics/group_series.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -54,6 +55,27 @@ TEST_F(GroupSeriesTest, GroupsMoveByRow) {
   // A policy without prices.
   device_->OnPolicy("lru", "act");
   EXPECT_THAT(Of3("kvplace_group_theta_ratio", first), Eq(std::nullopt));
+}
+
+TEST(GroupSeriesBoundTest, ManyGroupsHaveFewRows) {
+  for (const uint32_t rows : {1u, 7u, 128u, 1024u}) {
+    PrometheusSink sink({.max_group_rows = rows});
+    const auto device =
+        sink.AddDevice("n0", 0, {BytesPerSecond(3e12), /*groups=*/1000});
+    device->OnGroups(std::vector<GroupAccount>(1000, {3, 2}));
+    uint32_t found = 0;
+    double reads = 0;
+    for (const prometheus::MetricFamily& family : sink.registry()->Collect()) {
+      if (family.name != "kvplace_group_read_blocks_total") continue;
+      for (const prometheus::ClientMetric& row : family.metric) {
+        ++found;
+        reads += row.counter.value;
+      }
+    }
+    EXPECT_LE(found, rows);
+    EXPECT_GE(found, std::min(rows, 1000u) * 9 / 10);
+    EXPECT_EQ(reads, 3000);
+  }
 }
 
 TEST_F(GroupSeriesTest, GroupsGoOnCountingUnlessThereAreOthers) {

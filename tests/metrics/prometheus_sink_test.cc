@@ -95,6 +95,39 @@ TEST_F(PrometheusSinkTest, ReasonsMoveOneByOne) {
   }
 }
 
+// A rate over something that was never there is nothing, not 0.
+TEST_F(PrometheusSinkTest, EveryReasonIsThereFromTheStart) {
+  const auto expect_zeros = [this](const std::string& name,
+                                   const std::string& label, int values,
+                                   auto name_of, bool of_device) {
+    for (int i = 0; i < values; ++i) {
+      LabelMap labels{{label, std::string(name_of(i))}};
+      if (of_device) labels = Of(std::move(labels));
+      EXPECT_THAT(Value(sink_, name, labels), Optional(0.0)) << name << i;
+    }
+  };
+  const auto drop = [](int i) { return Name(static_cast<DropReason>(i)); };
+  expect_zeros(
+      "kvplace_rejected_messages_total", "reason", kRejectReasons,
+      [](int i) { return Name(static_cast<RejectReason>(i)); }, false);
+  expect_zeros("kvplace_dropped_records_total", "reason", kDropReasons, drop,
+               false);
+  expect_zeros("kvplace_dropped_messages_total", "reason", kDropReasons, drop,
+               true);
+  expect_zeros(
+      "kvplace_resyncs_total", "cause", kResyncCauses,
+      [](int i) { return Name(static_cast<ResyncCause>(i)); }, true);
+  for (int o = 0; o < kMoveOutcomes; ++o) {
+    for (int r = 0; r < kMoveReasons; ++r) {
+      EXPECT_THAT(
+          Of3("kvplace_moved_blocks_total",
+              {{"reason", std::string(Name(static_cast<MoveReason>(r)))},
+               {"outcome", std::string(Name(static_cast<MoveOutcome>(o)))}}),
+          Optional(0.0));
+    }
+  }
+}
+
 TEST_F(PrometheusSinkTest, ReloadsMove) {
   EXPECT_THAT(Value(sink_, "kvplace_config_last_reload_successful"),
               Optional(1.0));
