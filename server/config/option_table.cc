@@ -32,6 +32,11 @@ void AddNetwork(Table& t) {
       {"metrics-listen", group,
        "where Prometheus scrapes /metrics, in plain HTTP; off: nowhere"},
       "off", KVPLACE_FIELD(metrics_listen)));
+  t.push_back(CountOption(
+      {"metrics-groups", group,
+       "rows of layer groups that a device has in /metrics; with more groups, "
+       "neighbours are counted together"},
+      1, 1024, KVPLACE_FIELD(metrics_groups)));
   t.push_back(PathOption(
       {"port-file", group,
        "write the ports that were opened to this file, as JSON, once the "

@@ -47,6 +47,8 @@ struct Options {
   std::string listen = "127.0.0.1:50551";
   // Where Prometheus scrapes; "off": nowhere.
   std::string metrics_listen = "127.0.0.1:9551";
+  // Rows of layer groups that a device has in /metrics; 1 .. 1024.
+  uint32_t metrics_groups = 8;
   // Gets the chosen ports as JSON once they are open; empty: no file.
   std::string port_file;
 

@@ -74,4 +74,14 @@ absl::string_view Name(MoveOutcome outcome) {
   return "unknown";
 }
 
+absl::string_view Name(OrderSource source) {
+  switch (source) {
+    case OrderSource::kPlan:
+      return "plan";
+    case OrderSource::kLocal:
+      return "local";
+  }
+  return "unknown";
+}
+
 }  // namespace kvplace

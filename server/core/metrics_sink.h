@@ -12,10 +12,13 @@
 #include <optional>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "server/core/bound/rolling_bound.h"
 #include "server/core/device_model.h"
 #include "server/core/plan.h"
 #include "server/core/units.h"
+#include "server/core/value/group_prices.h"
+#include "server/core/value/shadow_directories.h"
 
 namespace kvplace {
 
@@ -62,6 +65,29 @@ enum class MoveOutcome : uint8_t { kDone, kFailed, kExpired };
 inline constexpr int kMoveOutcomes = 3;
 absl::string_view Name(MoveOutcome outcome);
 
+// Whose order left blocks that were read in DRAM where they were.
+enum class OrderSource : uint8_t {
+  kPlan,   // a plan of the server's
+  kLocal,  // the worker's own policy, or nobody's
+};
+inline constexpr int kOrderSources = 2;
+absl::string_view Name(OrderSource source);
+
+// What one layer group did in a step, in blocks.
+struct GroupAccount {
+  uint64_t reads = 0;
+  // Of these, the ones that were not in HBM.
+  uint64_t misses = 0;
+};
+
+// What the metrics want to know of a device that connects.
+struct DeviceFacts {
+  // B_H + B_D, for utilization.
+  BytesPerSecond peak;
+  // Layer groups, >= 1.
+  uint32_t groups = 1;
+};
+
 struct StepMeasurement {
   Seconds seconds;
   // 0 when the worker does not measure bytes.
@@ -76,6 +102,15 @@ class DeviceMetrics {
   // A step was applied; it stood for `decode_steps` of them.
   virtual void OnStep(const StepAccount& step, uint32_t decode_steps,
                       const std::optional<StepMeasurement>& measured) = 0;
+  // The same step by layer group, all of them.
+  virtual void OnGroups(absl::Span<const GroupAccount> groups) = 0;
+  // Blocks read in DRAM in a step and neither promoted nor tried to be.
+  virtual void OnLeftInDram(OrderSource order, uint64_t blocks) = 0;
+  // The policy in force and its mode, at the start and when they change.
+  virtual void OnPolicy(absl::string_view policy, absl::string_view mode) = 0;
+  // A policy that prices HBM, after each step: whom it follows, and the price
+  // of every group.
+  virtual void OnPrices(Leader leader, const GroupPrices& prices) = 0;
   // Moves of one step by outcome; `reason` as planned.
   virtual void OnMoves(MoveReason reason, MoveOutcome outcome,
                        uint64_t blocks) = 0;
@@ -100,10 +135,8 @@ class MetricsSink {
  public:
   virtual ~MetricsSink() = default;
 
-  // peak: B_H + B_D of the device, for utilization.
-  virtual std::unique_ptr<DeviceMetrics> AddDevice(absl::string_view node,
-                                                   uint32_t device,
-                                                   BytesPerSecond peak) = 0;
+  virtual std::unique_ptr<DeviceMetrics> AddDevice(
+      absl::string_view node, uint32_t device, const DeviceFacts& facts) = 0;
   virtual void SetSessions(uint64_t live) = 0;
   virtual void OnRejected(RejectReason reason) = 0;
   virtual void OnDropped(DropReason reason, uint64_t records) = 0;

@@ -49,7 +49,8 @@ class Daemon {
         log_({.format = options.log_format, .minimum = options.log_level},
              clock_, [this](absl::string_view line) { output_.Write(line); }),
         metrics_({.max_devices = std::min<size_t>(options.service.max_sessions,
-                                                  kMostDevicesWithMetrics)}) {}
+                                                  kMostDevicesWithMetrics),
+                  .max_group_rows = options.metrics_groups}) {}
 
   int Run();
 

@@ -34,6 +34,7 @@ DeviceSeries::DeviceSeries(MetricFamilies* families, std::string node,
     : families_(families),
       labels_{{"node", std::move(node)}, {"device", std::move(device)}} {
   gauges_.fill(&nowhere_);
+  leaders_.fill(&nowhere_);
   ForEachOf(MetricType::kCounter, [this](Metric metric) {
     counters_[static_cast<size_t>(metric)] = Add(metric, {});
   });
@@ -63,6 +64,11 @@ void DeviceSeries::AddGauges() {
     gauges_[static_cast<size_t>(metric)] =
         &families_->AddGauge(metric, labels_);
   });
+  for (size_t l = 0; l < kLeaders; ++l) {
+    leaders_[l] = &families_->AddGauge(
+        Metric::kPolicyLeader,
+        With({{"leader", Text(Name(static_cast<Leader>(l)))}}));
+  }
 }
 
 void DeviceSeries::AddHindsightGauges() {
@@ -78,12 +84,37 @@ void DeviceSeries::RemoveGauges() {
     if (gauge != &nowhere_) families_->Remove(metric, gauge);
     gauge = &nowhere_;
   });
+  for (prometheus::Gauge*& leader : leaders_) {
+    if (leader != &nowhere_) families_->Remove(Metric::kPolicyLeader, leader);
+    leader = &nowhere_;
+  }
+  if (policy_ != nullptr) families_->Remove(Metric::kPolicyInfo, policy_);
+  policy_ = nullptr;
+}
+
+void DeviceSeries::SetPolicy(const std::string& policy,
+                             const std::string& mode) {
+  if (policy_ != nullptr) families_->Remove(Metric::kPolicyInfo, policy_);
+  policy_ = &families_->AddGauge(Metric::kPolicyInfo,
+                                 With({{"policy", policy}, {"mode", mode}}));
+  policy_->Set(1);
+}
+
+void DeviceSeries::SetLeader(std::optional<Leader> leader) {
+  for (size_t l = 0; l < kLeaders; ++l) {
+    leaders_[l]->Set(leader == static_cast<Leader>(l) ? 1 : 0);
+  }
+}
+
+prometheus::Labels DeviceSeries::With(prometheus::Labels extra) const {
+  extra.insert(labels_.begin(), labels_.end());
+  return extra;
 }
 
 prometheus::Counter* DeviceSeries::Add(Metric metric,
                                        prometheus::Labels extra) {
-  extra.insert(labels_.begin(), labels_.end());
-  prometheus::Counter* const counter = &families_->AddCounter(metric, extra);
+  prometheus::Counter* const counter =
+      &families_->AddCounter(metric, With(std::move(extra)));
   all_counters_.emplace_back(metric, counter);
   return counter;
 }
@@ -108,6 +139,11 @@ void DeviceSeries::AddCounters() {
               {{"reason", Text(Name(static_cast<MoveReason>(r)))},
                {"outcome", Text(Name(static_cast<MoveOutcome>(o)))}});
     }
+  }
+  for (int o = 0; o < kOrderSources; ++o) {
+    left_in_dram_[o] =
+        Add(Metric::kLeftInDram,
+            {{"order", Text(Name(static_cast<OrderSource>(o)))}});
   }
   for (int c = 0; c < kResyncCauses; ++c) {
     resyncs_[c] = Add(Metric::kResyncs,

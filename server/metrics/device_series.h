@@ -12,6 +12,7 @@
 #define KVPLACE_SERVER_METRICS_DEVICE_SERIES_H_
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,11 @@ class DeviceSeries {
   // AddGauges was not called; does nothing the second time.
   void AddHindsightGauges();
   void RemoveGauges();
+  // The policy in force, in place of the one before. Not where AddGauges was
+  // not called.
+  void SetPolicy(const std::string& policy, const std::string& mode);
+  // Whom shadow-price follows; nothing: another policy plans.
+  void SetLeader(std::optional<Leader> leader);
 
   prometheus::Counter& counter(Metric metric) {
     return *counters_[static_cast<size_t>(metric)];
@@ -55,6 +61,9 @@ class DeviceSeries {
   prometheus::Counter& resyncs(ResyncCause cause) {
     return *resyncs_[static_cast<size_t>(cause)];
   }
+  prometheus::Counter& left_in_dram(OrderSource order) {
+    return *left_in_dram_[static_cast<size_t>(order)];
+  }
   prometheus::Counter& dropped(DropReason reason) {
     return *dropped_[static_cast<size_t>(reason)];
   }
@@ -70,9 +79,12 @@ class DeviceSeries {
     prometheus::Counter* new_kv_dram;
   };
   const ByteCounters& bytes() const { return bytes_; }
+  const prometheus::Labels& labels() const { return labels_; }
 
  private:
   void AddCounters();
+  // `extra` and the labels of the device.
+  prometheus::Labels With(prometheus::Labels extra) const;
   prometheus::Counter* Add(Metric metric, prometheus::Labels extra);
 
   MetricFamilies* const families_;
@@ -88,6 +100,10 @@ class DeviceSeries {
       moved_blocks_{};
   std::array<prometheus::Counter*, kResyncCauses> resyncs_{};
   std::array<prometheus::Counter*, kDropReasons> dropped_{};
+  std::array<prometheus::Counter*, kOrderSources> left_in_dram_{};
+  std::array<prometheus::Gauge*, kLeaders> leaders_{};
+  // Null while there is none.
+  prometheus::Gauge* policy_ = nullptr;
   ByteCounters bytes_{};
 
   // Everything registered but the gauges, for removal.

@@ -117,11 +117,34 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalog = {{
     {Metric::kMovedBlocks, kCounter, "kvplace_moved_blocks_total",
      "node,device,reason,outcome", "blocks",
      "Planned moves that workers reported on, by reason and outcome."},
+    {Metric::kLeftInDram, kCounter, "kvplace_left_in_dram_blocks_total",
+     "node,device,order", "blocks",
+     "Block reads that missed HBM and left the block in DRAM, by whose order "
+     "was in force."},
     {Metric::kResyncs, kCounter, "kvplace_resyncs_total", "node,device,cause",
      "resyncs", "Times the picture of a device was thrown away, by cause."},
     {Metric::kDroppedMessages, kCounter, "kvplace_dropped_messages_total",
      "node,device,reason", "messages",
      "Messages of sound streams that were not processed, by reason."},
+    {Metric::kPolicyInfo, kGauge, "kvplace_policy_info",
+     "node,device,policy,mode", "1",
+     "Always 1; the labels say which policy plans for the device, and whether "
+     "its plans are executed."},
+    {Metric::kPolicyLeader, kGauge, "kvplace_policy_leader",
+     "node,device,leader", "1",
+     "1 for the order that shadow-price follows: its own values or a simple "
+     "rule that does better."},
+    {Metric::kLayerGroups, kGauge, "kvplace_layer_groups", "node,device",
+     "groups", "Layer groups of the device."},
+    {Metric::kGroupReadBlocks, kCounter, "kvplace_group_read_blocks_total",
+     "node,device,group", "blocks",
+     "Blocks that attention read, by layer group."},
+    {Metric::kGroupMissedBlocks, kCounter, "kvplace_group_missed_blocks_total",
+     "node,device,group", "blocks", "Of these, the ones that were not in HBM."},
+    {Metric::kGroupTheta, kGauge, "kvplace_group_theta_ratio",
+     "node,device,group", "1",
+     "How often DRAM is what the group's phases wait for: the price of HBM "
+     "there, as shadow-price sees it."},
     {Metric::kObservedBaseSeconds, kCounter,
      "kvplace_observed_base_seconds_total", "node,device", "seconds",
      "Observe mode: modelled time of the steps as they ran."},
@@ -178,8 +201,7 @@ const std::vector<double>& StepSecondsBuckets() {
 
 const std::vector<double>& PlanSecondsBuckets() {
   static const auto* const kBuckets = new std::vector<double>{
-      1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3,
-      2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1,  0.2,  0.5,  1};
+      1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1};
   return *kBuckets;
 }
 

@@ -2,8 +2,9 @@
 // at start, what docs/metrics.md is compared with, and what tests go through.
 //
 // Names follow Prometheus' rules: `kvplace_` in front, base units, `_total` on
-// counters. The values of every label but node and device come from enums; how
-// many devices have series of their own is bounded (see prometheus_sink.h).
+// counters. The values of every label but node, device and group come from
+// enums; how many devices and groups have series of their own is bounded (see
+// prometheus_sink.h).
 //
 // Thread-safety: constants.
 #ifndef KVPLACE_SERVER_METRICS_METRIC_CATALOG_H_
@@ -72,15 +73,23 @@ enum class Metric : uint8_t {
   kPlanDecideSeconds,
   kPlanLatencySeconds,
   kMovedBlocks,
+  kLeftInDram,
   kResyncs,
   kDroppedMessages,
+  // The policy, and layer groups.
+  kPolicyInfo,
+  kPolicyLeader,
+  kLayerGroups,
+  kGroupReadBlocks,
+  kGroupMissedBlocks,
+  kGroupTheta,
   // Observe mode.
   kObservedBaseSeconds,
   kObservedPlanSeconds,
   kObservedLastStepSeconds,
   kObservedGainRatio,
 };
-inline constexpr size_t kMetricCount = 49;
+inline constexpr size_t kMetricCount = 56;
 
 struct MetricInfo {
   Metric metric;
@@ -97,8 +106,8 @@ struct MetricInfo {
 std::span<const MetricInfo> MetricCatalog();
 const MetricInfo& Info(Metric metric);
 
-// Upper bounds of the buckets, +Inf aside. Of steps: 100 us to 10 s; of plans:
-// 1 us to 1 s; three per decade.
+// Upper bounds of the buckets, +Inf aside. Of steps: 100 us to 10 s, three per
+// decade; of plans: 1 us to 1 s, two per decade.
 const std::vector<double>& StepSecondsBuckets();
 const std::vector<double>& PlanSecondsBuckets();
 

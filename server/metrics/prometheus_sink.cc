@@ -17,11 +17,16 @@ double Ratio(double a, double b) { return b > 0 ? a / b : 0; }
 // What a session holds; see DeviceSeries for what an event costs.
 class PrometheusSink::Device final : public DeviceMetrics {
  public:
-  // `key` is empty where the device is counted with others.
+  // `key` is empty, and `groups` null, where the device is counted with others.
   Device(PrometheusSink* sink, std::optional<Key> key, DeviceSeries* series,
-         BytesPerSecond peak)
-      : sink_(sink), key_(std::move(key)), s_(*series), peak_(peak.value()) {
+         GroupSeries* groups, const DeviceFacts& facts)
+      : sink_(sink),
+        key_(std::move(key)),
+        s_(*series),
+        groups_(groups),
+        peak_(facts.peak.value()) {
     s_.gauge(Metric::kPeakBandwidth).Set(peak_);
+    s_.gauge(Metric::kLayerGroups).Set(facts.groups);
   }
   ~Device() override {
     if (key_.has_value()) sink_->Release(*key_);
@@ -45,6 +50,27 @@ class PrometheusSink::Device final : public DeviceMetrics {
     // A step without reads says nothing about bandwidth.
     if (step.traffic.reads() > Bytes(0)) SetBandwidth(step, measured);
     last_seconds_ = seconds;
+  }
+
+  void OnGroups(absl::Span<const GroupAccount> groups) override {
+    if (Fits(groups.size())) groups_->Count(groups);
+  }
+
+  void OnLeftInDram(OrderSource order, uint64_t blocks) override {
+    s_.left_in_dram(order).Increment(static_cast<double>(blocks));
+  }
+
+  void OnPolicy(absl::string_view policy, absl::string_view mode) override {
+    if (!key_.has_value()) return;
+    s_.SetPolicy(std::string(policy), std::string(mode));
+    // They are those of another policy, until this one has some.
+    s_.SetLeader(std::nullopt);
+    if (groups_ != nullptr) groups_->RemovePrices();
+  }
+
+  void OnPrices(Leader leader, const GroupPrices& prices) override {
+    s_.SetLeader(leader);
+    if (Fits(prices.groups())) groups_->SetPrices(prices);
   }
 
   void OnMoves(MoveReason reason, MoveOutcome outcome,
@@ -95,6 +121,12 @@ class PrometheusSink::Device final : public DeviceMetrics {
   }
 
  private:
+  // Two sessions of one device at a time share its series, and the older one's
+  // groups may be others.
+  bool Fits(size_t groups) const {
+    return groups_ != nullptr && groups_->groups() == groups;
+  }
+
   void CountBytes(const PhaseTraffic& t) {
     const DeviceSeries::ByteCounters& bytes = s_.bytes();
     bytes.read_hbm->Increment(AsDouble(t.hbm_reads));
@@ -126,6 +158,7 @@ class PrometheusSink::Device final : public DeviceMetrics {
   PrometheusSink* const sink_;
   const std::optional<Key> key_;
   DeviceSeries& s_;
+  GroupSeries* const groups_;
   const double peak_;
   // Modelled time of the last step, for OnObserved.
   double last_seconds_ = 0;
@@ -179,9 +212,8 @@ PrometheusSink::Slot* PrometheusSink::SlotFor(const Key& key) {
   return &slots_.emplace(key, std::move(slot)).first->second;
 }
 
-std::unique_ptr<DeviceMetrics> PrometheusSink::AddDevice(absl::string_view node,
-                                                         uint32_t device,
-                                                         BytesPerSecond peak) {
+std::unique_ptr<DeviceMetrics> PrometheusSink::AddDevice(
+    absl::string_view node, uint32_t device, const DeviceFacts& facts) {
   const Key key(std::string(node), device);
   absl::MutexLock lock(&mu_);
   Slot* const slot = SlotFor(key);
@@ -190,10 +222,21 @@ std::unique_ptr<DeviceMetrics> PrometheusSink::AddDevice(absl::string_view node,
       other_ =
           std::make_unique<DeviceSeries>(&families_, kOtherNode, kOtherNode);
     }
-    return std::make_unique<Device>(this, std::nullopt, other_.get(), peak);
+    return std::make_unique<Device>(this, std::nullopt, other_.get(), nullptr,
+                                    facts);
   }
-  if (slot->live++ == 0) slot->series->AddGauges();
-  return std::make_unique<Device>(this, key, slot->series.get(), peak);
+  if (slot->live++ == 0) {
+    slot->series->AddGauges();
+    if (slot->groups == nullptr || slot->groups->groups() != facts.groups) {
+      // Its series leave before others of the same name come.
+      slot->groups.reset();
+      slot->groups =
+          std::make_unique<GroupSeries>(&families_, slot->series->labels(),
+                                        facts.groups, options_.max_group_rows);
+    }
+  }
+  return std::make_unique<Device>(this, key, slot->series.get(),
+                                  slot->groups.get(), facts);
 }
 
 void PrometheusSink::Release(const Key& key) {
@@ -201,6 +244,7 @@ void PrometheusSink::Release(const Key& key) {
   Slot& slot = slots_.at(key);
   if (--slot.live > 0) return;
   slot.series->RemoveGauges();
+  slot.groups->RemovePrices();
   slot.ended = ++ends_;
 }
 

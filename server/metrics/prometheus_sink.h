@@ -7,7 +7,8 @@
 // for longest is forgotten. If every known device has a live session, a further
 // one counts under node="(other)", a name that no node can have, and has no
 // gauges. So the number of series is bounded whatever the workers call
-// themselves: 135 per device.
+// themselves: 131 per device, and three for each row of layer groups, of which
+// a device has at most max_group_rows (see group_series.h).
 //
 // Thread-safety: any thread; a DeviceMetrics as its interface says.
 #ifndef KVPLACE_SERVER_METRICS_PROMETHEUS_SINK_H_
@@ -27,6 +28,7 @@
 #include "prometheus/registry.h"
 #include "server/core/metrics_sink.h"
 #include "server/metrics/device_series.h"
+#include "server/metrics/group_series.h"
 #include "server/metrics/metric_families.h"
 
 namespace kvplace {
@@ -39,6 +41,9 @@ class PrometheusSink final : public MetricsSink {
   struct Options {
     // Devices with series of their own, >= 1.
     size_t max_devices = 1024;
+    // Rows of layer groups that a device has, >= 1. With 8 and 64 devices a
+    // scrape stays below 1 MiB.
+    uint32_t max_group_rows = 8;
   };
 
   explicit PrometheusSink(const Options& options);
@@ -47,7 +52,7 @@ class PrometheusSink final : public MetricsSink {
 
   std::unique_ptr<DeviceMetrics> AddDevice(absl::string_view node,
                                            uint32_t device,
-                                           BytesPerSecond peak) override;
+                                           const DeviceFacts& facts) override;
   void SetSessions(uint64_t live) override;
   void OnRejected(RejectReason reason) override;
   void OnDropped(DropReason reason, uint64_t records) override;
@@ -76,6 +81,8 @@ class PrometheusSink final : public MetricsSink {
   using Key = std::pair<std::string, uint32_t>;
   struct Slot {
     std::unique_ptr<DeviceSeries> series;
+    // Made anew by a session with another number of groups.
+    std::unique_ptr<GroupSeries> groups;
     uint64_t live = 0;
     // Value of ends_ when the last session ended.
     uint64_t ended = 0;

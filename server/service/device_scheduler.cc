@@ -35,8 +35,20 @@ DeviceScheduler::DeviceScheduler(const DeviceConfig& device,
       model_(device, policy_->policy.get()),
       assembler_(device),
       planner_(plan_lifetime_steps),
+      groups_(device.groups.size()),
       hindsight_(std::make_unique<HindsightTracker>(
           device, hindsight_window_steps, clock)) {}
+
+void DeviceScheduler::SetMetrics(DeviceMetrics* metrics) {
+  metrics_ = metrics;
+  hindsight_->SetMetrics(metrics);
+  TellPolicy();
+}
+
+void DeviceScheduler::TellPolicy() {
+  if (metrics_ == nullptr) return;
+  metrics_->OnPolicy(policy_->policy->traits().name, Name(mode()));
+}
 
 void DeviceScheduler::Forget() {
   model_.Clear();
@@ -88,8 +100,14 @@ absl::Status DeviceScheduler::ApplyStep(const v1::Step& step) {
   window_.Add(account, decode_steps_, assembler_.measured());
   if (metrics_ != nullptr) {
     metrics_->OnStep(account, decode_steps_, assembler_.measured());
+    metrics_->OnGroups(groups_);
+    if (const auto& ranking = model_.orders().ranking) {
+      metrics_->OnPrices(ranking->leader(), ranking->prices());
+    }
   }
+  promotions_tried_ = 0;
   if (assembler_.holds_report()) CountMoves();
+  CountLeftInDram();
   ledger_.Expire(model_.step(), &model_.mutable_residency());
   assembler_.End(model_.blocks());
   OnLedger();
@@ -106,9 +124,11 @@ absl::Status DeviceScheduler::ApplyPhase(GroupId group, StepAccount* account) {
   if (auto s = assembler_.Phase(group, model_.blocks(), &update); !s.ok()) {
     return s;
   }
+  const PhaseTraffic before = account->traffic;
   if (auto s = model_.ApplyPhase(update, account); !s.ok()) {
     return Within(s, "step: group ", group.value(), ": ");
   }
+  CountGroup(update, before, account->traffic);
   if (auto s = CheckMoved(account->traffic); !s.ok()) return s;
   hindsight_->AddPhase(births.births, update);
   if (counterfactual_ == nullptr) return absl::OkStatus();
@@ -119,6 +139,17 @@ absl::Status DeviceScheduler::ApplyPhase(GroupId group, StepAccount* account) {
   CheckCounterfactual(
       counterfactual_->Phase(update, births.births, next_births));
   return absl::OkStatus();
+}
+
+void DeviceScheduler::CountGroup(const PhaseUpdate& update,
+                                 const PhaseTraffic& before,
+                                 const PhaseTraffic& after) {
+  const Bytes from_dram = after.dram_reads - before.dram_reads;
+  const int64_t blocks =
+      from_dram.count() / model_.config().block_bytes(update.group).count();
+  // A resident block that was read from its copy is no miss.
+  groups_[update.group.value()] = {
+      update.reads.size(), static_cast<uint64_t>(blocks) - update.routed_reads};
 }
 
 void DeviceScheduler::CountMoves() {
@@ -135,7 +166,7 @@ void DeviceScheduler::CountMoves() {
   count(MoveReason::kMiss, MoveOutcome::kDone, report.promoted);
   count(MoveReason::kPrefetch, MoveOutcome::kDone, report.prefetched);
   count(evict_reason, MoveOutcome::kDone, report.evicted);
-  CountFailures(report, evict_reason);
+  promotions_tried_ = report.promoted + CountFailures(report, evict_reason);
   if (!report.expired || plan == nullptr) return;
   count(MoveReason::kMiss, MoveOutcome::kExpired, plan->promotions);
   count(MoveReason::kPrefetch, MoveOutcome::kExpired, plan->prefetches);
@@ -144,8 +175,8 @@ void DeviceScheduler::CountMoves() {
 
 // A block that failed to move is where it was: in HBM it was to be evicted. In
 // DRAM, one that was read in the step was to be promoted.
-void DeviceScheduler::CountFailures(const MoveReportInfo& report,
-                                    MoveReason evict_reason) {
+uint64_t DeviceScheduler::CountFailures(const MoveReportInfo& report,
+                                        MoveReason evict_reason) {
   uint64_t evictions = 0;
   uint64_t promotions = 0;
   uint64_t prefetches = 0;
@@ -167,6 +198,19 @@ void DeviceScheduler::CountFailures(const MoveReportInfo& report,
   if (prefetches > 0) {
     metrics_->OnMoves(MoveReason::kPrefetch, MoveOutcome::kFailed, prefetches);
   }
+  return promotions;
+}
+
+void DeviceScheduler::CountLeftInDram() {
+  if (metrics_ == nullptr) return;
+  uint64_t misses = 0;
+  for (const GroupAccount& group : groups_) misses += group.misses;
+  if (misses <= promotions_tried_) return;
+  const bool planned = assembler_.holds_report() &&
+                       assembler_.report().plan != PlanId(0) &&
+                       !assembler_.report().expired;
+  metrics_->OnLeftInDram(planned ? OrderSource::kPlan : OrderSource::kLocal,
+                         misses - promotions_tried_);
 }
 
 absl::Status DeviceScheduler::MakePlan(v1::Plan* out) {
@@ -196,6 +240,7 @@ void DeviceScheduler::SetPolicy(std::shared_ptr<const PolicyInForce> policy) {
   // The old one must live until nothing uses it.
   policy_ = std::move(policy);
   plan_made_ = plan_made_ && plans_wanted();
+  TellPolicy();
   if (plans_wanted()) {
     counterfactual_.reset();
   } else if (!was_observing) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
@@ -40,10 +41,7 @@ class DeviceScheduler {
 
   // Where to report; null: nowhere. Must be set before anything is applied and
   // outlive its use.
-  void SetMetrics(DeviceMetrics* metrics) {
-    metrics_ = metrics;
-    hindsight_->SetMetrics(metrics);
-  }
+  void SetMetrics(DeviceMetrics* metrics);
 
   // Nothing is known of the device any more.
   void Forget();
@@ -96,8 +94,15 @@ class DeviceScheduler {
   // Whether plans are to be made at all.
   bool plans_wanted() const { return mode() != Mode::kObserve; }
   absl::Status ApplyPhase(GroupId group, StepAccount* account);
+  // Into groups_, from the step's account before and after the phase.
+  void CountGroup(const PhaseUpdate& update, const PhaseTraffic& before,
+                  const PhaseTraffic& after);
   void CountMoves();
-  void CountFailures(const MoveReportInfo& report, MoveReason evict_reason);
+  // Of what the step missed, and neither brought in nor tried to.
+  void CountLeftInDram();
+  void TellPolicy();
+  // Returns how many of them are promotions.
+  uint64_t CountFailures(const MoveReportInfo& report, MoveReason evict_reason);
   void OnLedger();
   // Observe mode's twin: there when it is wanted, possible and in step.
   void StartCounterfactual();
@@ -115,6 +120,9 @@ class DeviceScheduler {
   bool plan_made_ = false;
   PlanLedger ledger_;
   StepWindow window_;
+  // Of the step at hand.
+  std::vector<GroupAccount> groups_;
+  uint64_t promotions_tried_ = 0;
   const std::unique_ptr<HindsightTracker> hindsight_;
   std::unique_ptr<Counterfactual> counterfactual_;
   absl::Status counterfactual_error_;

@@ -58,8 +58,9 @@ LiveSession::~LiveSession() = default;
 void LiveSession::StartLocked(const std::shared_ptr<LiveSession>& self,
                               absl::Duration arrived) {
   node_->devices[hello_.device_index] = self;
-  metrics_ = terms_.metrics->AddDevice(hello_.node_id, hello_.device_index,
-                                       CostModel(hello_.device).peak());
+  metrics_ = terms_.metrics->AddDevice(
+      hello_.node_id, hello_.device_index,
+      {CostModel(hello_.device).peak(), hello_.device.group_count().value()});
   scheduler_->SetMetrics(metrics_.get());
   counters_.messages = 1;
   last_heard_ = arrived;

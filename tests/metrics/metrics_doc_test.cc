@@ -117,20 +117,31 @@ TEST(MetricsDocTest, EveryLabelValueIsNamed) {
   for (int i = 0; i < kMoveOutcomes; ++i) {
     expect_named(Name(static_cast<MoveOutcome>(i)));
   }
+  for (int i = 0; i < kOrderSources; ++i) {
+    expect_named(Name(static_cast<OrderSource>(i)));
+  }
+  for (size_t i = 0; i < kLeaders; ++i) {
+    expect_named(Name(static_cast<Leader>(i)));
+  }
 }
 
 TEST(MetricsDocTest, SeriesPerDeviceAreAsManyAsItSays) {
   PrometheusSink sink({});
   const auto device = TouchEverything(sink);
-  int series = 0, buckets = 0;
+  int series = 0, buckets = 0, of_groups = 0;
   for (absl::string_view line : absl::StrSplit(Scrape(sink), '\n')) {
     if (!absl::StrContains(line, R"(node="n0")")) continue;
+    if (absl::StrContains(line, R"(group=")")) {
+      ++of_groups;
+      continue;
+    }
     ++series;
     if (absl::StrContains(line, "_bucket{")) ++buckets;
   }
   EXPECT_THAT(ReadDocument(),
               HasSubstr(absl::StrCat("A device has ", series, " series, ",
                                      buckets, " of them buckets")));
+  EXPECT_EQ(of_groups, 3) << "as many as it says for each row";
 }
 
 }  // namespace

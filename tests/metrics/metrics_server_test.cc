@@ -18,6 +18,18 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+// Of a command that succeeds.
+std::string OutputOf(const std::string& command) {
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return "no pipe";
+  std::string output;
+  for (int c; (c = std::fgetc(pipe)) != EOF;) {
+    output.push_back(static_cast<char>(c));
+  }
+  EXPECT_EQ(pclose(pipe), 0) << command;
+  return output;
+}
+
 class MetricsServerTest : public ::testing::Test {
  protected:
   PrometheusSink sink_{{}};
@@ -34,6 +46,34 @@ TEST_F(MetricsServerTest, ServesOnTheChosenPort) {
               HasSubstr("404 Not Found"));
 }
 
+TEST_F(MetricsServerTest, CompressesForWhoAsks) {
+  auto server = MetricsServer::Start("127.0.0.1:0", sink_.registry());
+  ASSERT_TRUE(server.ok()) << server.status();
+  const std::string answer =
+      testing::HttpGet((*server)->port(), "/metrics",
+                       "Host: a\r\nAccept-Encoding: deflate, gzip\r\n");
+  EXPECT_THAT(answer, HasSubstr("\r\nContent-Encoding: gzip\r\n"));
+  const std::string packed = testing::HttpBody(answer);
+  const std::string file = ::testing::TempDir() + "/metrics.gz";
+  std::ofstream(file, std::ios::binary) << packed;
+  EXPECT_EQ(OutputOf("gzip -dc " + file), Scrape(sink_));
+  EXPECT_LT(packed.size(), Scrape(sink_).size() / 4);
+}
+
+TEST_F(MetricsServerTest, RefusesOtherMethods) {
+  auto server = MetricsServer::Start("127.0.0.1:0", sink_.registry());
+  ASSERT_TRUE(server.ok()) << server.status();
+  for (const char* method : {"POST", "PUT", "DELETE"}) {
+    const std::string answer =
+        testing::HttpGet((*server)->port(), "/metrics", "Host: a\r\n", method);
+    EXPECT_THAT(answer, HasSubstr("405 Method Not Allowed")) << method;
+  }
+  const std::string head =
+      testing::HttpGet((*server)->port(), "/metrics", "Host: a\r\n", "HEAD");
+  EXPECT_THAT(head, HasSubstr("200 OK"));
+  EXPECT_THAT(testing::HttpBody(head), IsEmpty());
+}
+
 TEST_F(MetricsServerTest, SaysWhichAddressIsTaken) {
   auto first = MetricsServer::Start("127.0.0.1:0", sink_.registry());
   ASSERT_TRUE(first.ok()) << first.status();
@@ -48,17 +88,9 @@ TEST_F(MetricsServerTest, PromtoolHasNoComplaint) {
     GTEST_SKIP() << "promtool is not installed (Debian package prometheus)";
   }
   const std::string file = ::testing::TempDir() + "/metrics.txt";
-  // What the HTTP library adds about itself is not ours to name.
   std::ofstream(file) << Scrape(sink_);
-  FILE* pipe = popen(
-      absl::StrCat("promtool check metrics < ", file, " 2>&1").c_str(), "r");
-  ASSERT_NE(pipe, nullptr);
-  std::string output;
-  for (int c; (c = std::fgetc(pipe)) != EOF;) {
-    output.push_back(static_cast<char>(c));
-  }
-  EXPECT_EQ(pclose(pipe), 0);
-  EXPECT_THAT(output, IsEmpty());
+  EXPECT_THAT(OutputOf("promtool check metrics < " + file + " 2>&1"),
+              IsEmpty());
 }
 
 }  // namespace

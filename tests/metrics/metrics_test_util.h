@@ -7,15 +7,15 @@
 #include <string>
 
 #include "prometheus/registry.h"
-#include "prometheus/text_serializer.h"
 #include "server/core/metrics_sink.h"
 #include "server/metrics/prometheus_sink.h"
+#include "server/metrics/text_format.h"
 
 namespace kvplace {
 
 // The text that a scrape gets.
 inline std::string Scrape(const PrometheusSink& sink) {
-  return prometheus::TextSerializer().Serialize(sink.registry()->Collect());
+  return PrometheusText(sink.registry()->Collect());
 }
 
 // The value of one series; labels in any order. Nothing if it does not exist.
@@ -68,13 +68,29 @@ inline RollingBound SomeBound() {
   return {48, Seconds(0.2), Seconds(0.16), Seconds(0.164)};
 }
 
+// theta of group g is 1 / (g + 2).
+inline GroupPrices SomePrices(uint32_t groups) {
+  DeviceConfig device;
+  device.profile = *FindProfile("paper-gh200");
+  device.groups.resize(groups);
+  GroupPrices prices(device);
+  for (uint32_t g = 0; g < groups; ++g) {
+    prices.OnPhase(GroupId(g), Seconds(1), Seconds(0.5), 1 - 1.0 / (g + 2));
+  }
+  return prices;
+}
+
 // Makes every metric of the catalog appear. The result holds the gauges.
 inline std::unique_ptr<DeviceMetrics> TouchEverything(PrometheusSink& sink) {
   sink.SetBuildInfo("1.2.3", "abc", "gcc");
   sink.SetProcessStartTime(1.5e9);
   std::unique_ptr<DeviceMetrics> device =
-      sink.AddDevice("n0", 3, BytesPerSecond(3e12));
+      sink.AddDevice("n0", 3, {BytesPerSecond(3e12)});
+  device->OnPolicy("shadow-price", "act");
   device->OnStep(SomeStep(), 1, std::nullopt);
+  const GroupAccount group{10, 3};
+  device->OnGroups({&group, 1});
+  device->OnPrices(Leader::kValues, SomePrices(1));
   device->OnHindsight(SomeBound(), Seconds(0.5));
   return device;
 }

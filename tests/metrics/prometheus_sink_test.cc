@@ -36,7 +36,7 @@ class PrometheusSinkTest : public ::testing::Test {
 
   PrometheusSink sink_{{}};
   std::unique_ptr<DeviceMetrics> device_ =
-      sink_.AddDevice("n0", 3, BytesPerSecond(3e12));
+      sink_.AddDevice("n0", 3, {BytesPerSecond(3e12)});
 };
 
 TEST_F(PrometheusSinkTest, ServerMetricsMove) {
@@ -92,6 +92,39 @@ TEST_F(PrometheusSinkTest, ReasonsMoveOneByOne) {
     EXPECT_THAT(
         Of3("kvplace_resyncs_total", {{"cause", std::string(Name(cause))}}),
         Optional(c + 1.0));
+  }
+}
+
+// A rate over something that was never there is nothing, not 0.
+TEST_F(PrometheusSinkTest, EveryReasonIsThereFromTheStart) {
+  const auto expect_zeros = [this](const std::string& name,
+                                   const std::string& label, int values,
+                                   auto name_of, bool of_device) {
+    for (int i = 0; i < values; ++i) {
+      LabelMap labels{{label, std::string(name_of(i))}};
+      if (of_device) labels = Of(std::move(labels));
+      EXPECT_THAT(Value(sink_, name, labels), Optional(0.0)) << name << i;
+    }
+  };
+  const auto drop = [](int i) { return Name(static_cast<DropReason>(i)); };
+  expect_zeros(
+      "kvplace_rejected_messages_total", "reason", kRejectReasons,
+      [](int i) { return Name(static_cast<RejectReason>(i)); }, false);
+  expect_zeros("kvplace_dropped_records_total", "reason", kDropReasons, drop,
+               false);
+  expect_zeros("kvplace_dropped_messages_total", "reason", kDropReasons, drop,
+               true);
+  expect_zeros(
+      "kvplace_resyncs_total", "cause", kResyncCauses,
+      [](int i) { return Name(static_cast<ResyncCause>(i)); }, true);
+  for (int o = 0; o < kMoveOutcomes; ++o) {
+    for (int r = 0; r < kMoveReasons; ++r) {
+      EXPECT_THAT(
+          Of3("kvplace_moved_blocks_total",
+              {{"reason", std::string(Name(static_cast<MoveReason>(r)))},
+               {"outcome", std::string(Name(static_cast<MoveOutcome>(o)))}}),
+          Optional(0.0));
+    }
   }
 }
 
@@ -202,6 +235,46 @@ TEST_F(PrometheusSinkTest, PlansAndMovesMove) {
   }
 }
 
+TEST_F(PrometheusSinkTest, WhatIsLeftInDramMoves) {
+  for (int o = 0; o < kOrderSources; ++o) {
+    const auto order = static_cast<OrderSource>(o);
+    const LabelMap labels{{"order", std::string(Name(order))}};
+    EXPECT_THAT(Of3("kvplace_left_in_dram_blocks_total", labels),
+                Optional(0.0));
+    device_->OnLeftInDram(order, 5 + o);
+    EXPECT_THAT(Of3("kvplace_left_in_dram_blocks_total", labels),
+                Optional(5.0 + o));
+  }
+}
+
+TEST_F(PrometheusSinkTest, ThePolicyIsALabel) {
+  const LabelMap lru{{"policy", "lru"}, {"mode", "observe"}};
+  const LabelMap shadow{{"policy", "shadow-price"}, {"mode", "act"}};
+  device_->OnPolicy("lru", "observe");
+  EXPECT_THAT(Of3("kvplace_policy_info", lru), Optional(1.0));
+  device_->OnPolicy("shadow-price", "act");
+  EXPECT_THAT(Of3("kvplace_policy_info", lru), Eq(std::nullopt));
+  EXPECT_THAT(Of3("kvplace_policy_info", shadow), Optional(1.0));
+  device_.reset();
+  EXPECT_THAT(Of3("kvplace_policy_info", shadow), Eq(std::nullopt));
+}
+
+TEST_F(PrometheusSinkTest, TheLeaderMoves) {
+  const auto leader = [this](Leader l) {
+    return Of3("kvplace_policy_leader", {{"leader", std::string(Name(l))}});
+  };
+  for (size_t l = 0; l < kLeaders; ++l) {
+    const auto led = static_cast<Leader>(l);
+    EXPECT_THAT(leader(led), Optional(0.0));
+    device_->OnPrices(led, SomePrices(1));
+    for (size_t m = 0; m < kLeaders; ++m) {
+      EXPECT_THAT(leader(static_cast<Leader>(m)), Optional(m == l ? 1.0 : 0.0));
+    }
+    device_->OnPolicy("lru", "act");
+    EXPECT_THAT(leader(led), Optional(0.0));
+  }
+}
+
 TEST_F(PrometheusSinkTest, LedgerMoves) {
   device_->OnLedger(Bytes(100), Bytes(60), Bytes(20), Bytes(10));
   EXPECT_THAT(Of3("kvplace_hbm_capacity_bytes"), Optional(100.0));
@@ -240,7 +313,7 @@ TEST_F(PrometheusSinkTest, HindsightMoves) {
   EXPECT_THAT(Of3("kvplace_hindsight_window_steps"), Optional(48.0));
   device_.reset();
   for (const char* gauge : kGauges) EXPECT_THAT(Of3(gauge), Eq(std::nullopt));
-  device_ = sink_.AddDevice("n0", 3, BytesPerSecond(2e12));
+  device_ = sink_.AddDevice("n0", 3, {BytesPerSecond(2e12)});
   for (const char* gauge : kGauges) EXPECT_THAT(Of3(gauge), Eq(std::nullopt));
   EXPECT_THAT(Of3("kvplace_hindsight_cpu_seconds_total"), Optional(0.75));
 }
@@ -250,7 +323,7 @@ TEST_F(PrometheusSinkTest, GaugesLeaveWithTheSessionAndCountersStay) {
   device_.reset();
   EXPECT_THAT(Of3("kvplace_utilization_ratio"), Eq(std::nullopt));
   EXPECT_THAT(Of3("kvplace_steps_total"), Optional(1.0));
-  device_ = sink_.AddDevice("n0", 3, BytesPerSecond(2e12));
+  device_ = sink_.AddDevice("n0", 3, {BytesPerSecond(2e12)});
   EXPECT_THAT(Of3("kvplace_utilization_ratio"), Optional(0.0));
   EXPECT_THAT(Of3("kvplace_peak_bytes_per_second"), Optional(2e12));
   device_->OnStep(SomeStep(), 1, std::nullopt);
@@ -258,7 +331,7 @@ TEST_F(PrometheusSinkTest, GaugesLeaveWithTheSessionAndCountersStay) {
 }
 
 TEST_F(PrometheusSinkTest, ASupersededSessionTakesNoGaugesWithIt) {
-  auto newer = sink_.AddDevice("n0", 3, BytesPerSecond(2e12));
+  auto newer = sink_.AddDevice("n0", 3, {BytesPerSecond(2e12)});
   device_.reset();
   EXPECT_THAT(Of3("kvplace_peak_bytes_per_second"), Optional(2e12));
   newer.reset();
@@ -267,11 +340,11 @@ TEST_F(PrometheusSinkTest, ASupersededSessionTakesNoGaugesWithIt) {
 
 TEST(PrometheusSinkBoundTest, ForgetsTheDeviceLongestWithoutASession) {
   PrometheusSink sink({.max_devices = 2});
-  auto a = sink.AddDevice("a", 0, BytesPerSecond(1));
-  auto b = sink.AddDevice("b", 0, BytesPerSecond(1));
+  auto a = sink.AddDevice("a", 0, {BytesPerSecond(1)});
+  auto b = sink.AddDevice("b", 0, {BytesPerSecond(1)});
   b.reset();
   a.reset();
-  auto c = sink.AddDevice("c", 0, BytesPerSecond(1));
+  auto c = sink.AddDevice("c", 0, {BytesPerSecond(1)});
   const std::string text = Scrape(sink);
   EXPECT_THAT(text, HasSubstr(R"(node="a")"));
   EXPECT_THAT(text, Not(HasSubstr(R"(node="b")")));
@@ -280,11 +353,11 @@ TEST(PrometheusSinkBoundTest, ForgetsTheDeviceLongestWithoutASession) {
 
 TEST(PrometheusSinkBoundTest, CountsTheRestTogether) {
   PrometheusSink sink({.max_devices = 1});
-  auto a = sink.AddDevice("a", 0, BytesPerSecond(1e12));
+  auto a = sink.AddDevice("a", 0, {BytesPerSecond(1e12)});
   std::vector<std::unique_ptr<DeviceMetrics>> others;
   for (int i = 0; i < 100; ++i) {
     others.push_back(
-        sink.AddDevice(absl::StrCat("x", i), 0, BytesPerSecond(1e12)));
+        sink.AddDevice(absl::StrCat("x", i), 0, {BytesPerSecond(1e12)}));
     others.back()->OnStep(SomeStep(), 1, std::nullopt);
   }
   const LabelMap other{{"node", kOtherNode}, {"device", kOtherNode}};
@@ -299,7 +372,7 @@ TEST(PrometheusSinkBoundTest, CountsTheRestTogether) {
 // Labels come from outside; the text must stay one line per series.
 TEST(PrometheusSinkBoundTest, LabelsAreEscaped) {
   PrometheusSink sink({});
-  auto device = sink.AddDevice("a\"b\\c\nd", 0, BytesPerSecond(1));
+  auto device = sink.AddDevice("a\"b\\c\nd", 0, {BytesPerSecond(1)});
   EXPECT_THAT(Scrape(sink), HasSubstr(R"(node="a\"b\\c\nd")"));
 }
 
@@ -310,7 +383,7 @@ TEST(PrometheusSinkBoundTest, SessionsComeAndGoWhileScraped) {
     threads.emplace_back([&sink, t] {
       for (int i = 0; i < 100; ++i) {
         auto device = sink.AddDevice(absl::StrCat("n", t, "-", i % 5), 0,
-                                     BytesPerSecond(1e12));
+                                     {BytesPerSecond(1e12)});
         device->OnStep(SomeStep(), 1, std::nullopt);
         device->OnLedger(Bytes(4), Bytes(3), Bytes(2), Bytes(1));
       }

@@ -24,7 +24,7 @@ namespace kvplace {
 class RecorderMetrics final : public MetricsSink {
  public:
   std::unique_ptr<DeviceMetrics> AddDevice(absl::string_view, uint32_t,
-                                           BytesPerSecond) override {
+                                           const DeviceFacts&) override {
     return nullptr;
   }
   void SetSessions(uint64_t) override {}

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <random>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@
 namespace kvplace {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -68,7 +70,7 @@ TEST(DeviceSchedulerTest, ABrokenPolicyMovesNothing) {
 TEST(DeviceSchedulerTest, ABrokenPolicyEndsTheComparisonOnly) {
   FakeClock clock;
   FakeMetricsSink sink;
-  const auto metrics = sink.AddDevice("n", 0, BytesPerSecond(1));
+  const auto metrics = sink.AddDevice("n", 0, {BytesPerSecond(1)});
   DeviceScheduler scheduler(
       SmallDevice(2, 8, 6),
       InForce(std::make_unique<BrokenPolicy>(), Mode::kObserve), 8, &clock);
@@ -83,6 +85,68 @@ TEST(DeviceSchedulerTest, ABrokenPolicyEndsTheComparisonOnly) {
               StatusIs(absl::StatusCode::kInternal));
   EXPECT_THAT(sink.device("n/0").steps, SizeIs(3));
   EXPECT_THAT(sink.device("n/0").observed, SizeIs(0));
+}
+
+// Handles 0 and 1 are in HBM, 2 and 3 in DRAM.
+TEST(DeviceSchedulerTest, TellsMissesByGroupAndWhatStaysInDram) {
+  FakeClock clock;
+  FakeMetricsSink sink;
+  const auto metrics = sink.AddDevice("n", 0, {BytesPerSecond(1), 2});
+  DeviceScheduler scheduler(SmallDevice(2, 8, 6), InForce("lru", Mode::kAct), 8,
+                            &clock);
+  scheduler.SetMetrics(metrics.get());
+  ASSERT_THAT(scheduler.AddInventory(SmallInventory()), IsOk());
+  scheduler.FinishInventory(StepIndex(0));
+  const auto left = [&sink](OrderSource order) {
+    return sink.device("n/0").left_in_dram[static_cast<size_t>(order)];
+  };
+  // Nobody moved anything.
+  ASSERT_THAT(scheduler.ApplyStep(StepReading(0, {0, 2, 3})), IsOk());
+  EXPECT_EQ(left(OrderSource::kLocal), 2u);
+  v1::Plan plan;
+  ASSERT_THAT(scheduler.MakePlan(&plan), IsOk());
+  scheduler.OnPlanDeparted();
+  // 2 is promoted; 3 is left.
+  ASSERT_THAT(scheduler.HoldReport(Report(1, plan.id(), {2}, {})), IsOk());
+  ASSERT_THAT(scheduler.ApplyStep(StepReading(1, {0, 2, 3})), IsOk());
+  EXPECT_EQ(left(OrderSource::kPlan), 1u);
+  // The promotion of 3 fails: that is no decision.
+  v1::MoveReport failed = Report(2, plan.id(), {}, {});
+  failed.mutable_phases(0)->set_failed(Ordered({3}));
+  ASSERT_THAT(scheduler.HoldReport(failed), IsOk());
+  ASSERT_THAT(scheduler.ApplyStep(StepReading(2, {0, 2, 3})), IsOk());
+  EXPECT_EQ(left(OrderSource::kPlan), 1u);
+  EXPECT_EQ(left(OrderSource::kLocal), 2u);
+
+  const FakeMetricsSink::Device device = sink.device("n/0");
+  ASSERT_THAT(device.groups, SizeIs(2));
+  EXPECT_EQ(device.groups[0].reads, 9u);
+  EXPECT_EQ(device.groups[0].misses, 5u);
+  EXPECT_EQ(device.groups[1].reads, 0u);
+  EXPECT_EQ(device.leader, std::nullopt);
+}
+
+TEST(DeviceSchedulerTest, TellsThePolicyAndItsPrices) {
+  FakeClock clock;
+  FakeMetricsSink sink;
+  const auto metrics = sink.AddDevice("n", 0, {BytesPerSecond(1), 2});
+  DeviceScheduler scheduler(SmallDevice(2, 8, 6), InForce("lru", Mode::kAct), 8,
+                            &clock);
+  scheduler.SetMetrics(metrics.get());
+  scheduler.SetPolicy(InForce("shadow-price", Mode::kAdvise));
+  EXPECT_THAT(sink.device("n/0").policies,
+              ElementsAre("lru act", "shadow-price advise"));
+  ASSERT_THAT(scheduler.AddInventory(SmallInventory()), IsOk());
+  scheduler.FinishInventory(StepIndex(0));
+  // DRAM is what a phase of misses waits for, and not what one of hits does.
+  for (int64_t step = 0; step < 50; ++step) {
+    ASSERT_THAT(scheduler.ApplyStep(StepReading(step, {0, 1})), IsOk());
+  }
+  EXPECT_EQ(sink.device("n/0").leader, Leader::kValues);
+  const std::vector<double> theta = sink.device("n/0").theta;
+  ASSERT_THAT(theta, SizeIs(2));
+  EXPECT_LT(theta[0], 0.5);
+  EXPECT_EQ(theta[1], 1);
 }
 
 // A device of 16 sequences with 4096 pages in each of two groups.

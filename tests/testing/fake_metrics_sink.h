@@ -26,6 +26,14 @@ class FakeMetricsSink final : public MetricsSink {
   struct Device {
     bool live = false;
     BytesPerSecond peak;
+    uint32_t group_count = 0;
+    // Sums over all steps.
+    std::vector<GroupAccount> groups;
+    std::array<uint64_t, kOrderSources> left_in_dram{};
+    // "policy mode" of every change.
+    std::vector<std::string> policies;
+    std::optional<Leader> leader;
+    std::vector<double> theta;
     std::vector<StepAccount> steps;
     std::vector<StepAccount> observed;
     std::vector<RollingBound> bounds;
@@ -44,13 +52,14 @@ class FakeMetricsSink final : public MetricsSink {
 
   std::unique_ptr<DeviceMetrics> AddDevice(absl::string_view node,
                                            uint32_t device,
-                                           BytesPerSecond peak) override {
+                                           const DeviceFacts& facts) override {
     const std::string key = absl::StrCat(node, "/", device);
     std::lock_guard lock(mu_);
     // Two sessions of one device at a time would share its gauges.
     if (devices_[key].live) ++overlaps_;
     devices_[key].live = true;
-    devices_[key].peak = peak;
+    devices_[key].peak = facts.peak;
+    devices_[key].group_count = facts.groups;
     return std::make_unique<Series>(this, &devices_[key]);
   }
   void SetSessions(uint64_t live) override {
@@ -112,6 +121,32 @@ class FakeMetricsSink final : public MetricsSink {
       device_->steps.push_back(step);
       device_->decode_steps += decode_steps;
       if (measured) ++device_->measured;
+    }
+    void OnGroups(absl::Span<const GroupAccount> groups) override {
+      std::lock_guard lock(sink_->mu_);
+      device_->groups.resize(groups.size());
+      for (size_t g = 0; g < groups.size(); ++g) {
+        device_->groups[g].reads += groups[g].reads;
+        device_->groups[g].misses += groups[g].misses;
+      }
+    }
+    void OnLeftInDram(OrderSource order, uint64_t blocks) override {
+      std::lock_guard lock(sink_->mu_);
+      device_->left_in_dram[static_cast<size_t>(order)] += blocks;
+    }
+    void OnPolicy(absl::string_view policy, absl::string_view mode) override {
+      std::lock_guard lock(sink_->mu_);
+      device_->policies.push_back(absl::StrCat(policy, " ", mode));
+      device_->leader.reset();
+      device_->theta.clear();
+    }
+    void OnPrices(Leader leader, const GroupPrices& prices) override {
+      std::lock_guard lock(sink_->mu_);
+      device_->leader = leader;
+      device_->theta.resize(prices.groups());
+      for (uint32_t g = 0; g < prices.groups(); ++g) {
+        device_->theta[g] = prices.theta(GroupId(g));
+      }
     }
     void OnMoves(MoveReason reason, MoveOutcome outcome,
                  uint64_t blocks) override {

@@ -15,7 +15,10 @@
 namespace kvplace::testing {
 
 // The whole answer of 127.0.0.1:port, head and body; empty if there is none.
-inline std::string HttpGet(int port, const std::string& path) {
+// `headers`: each with its end of line.
+inline std::string HttpGet(int port, const std::string& path,
+                           const std::string& headers = "",
+                           const std::string& method = "GET") {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return "";
   sockaddr_in address{};
@@ -23,7 +26,8 @@ inline std::string HttpGet(int port, const std::string& path) {
   address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   std::string answer;
-  const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
+  const std::string request =
+      method + " " + path + " HTTP/1.0\r\n" + headers + "\r\n";
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address),
               sizeof(address)) == 0 &&
       send(fd, request.data(), request.size(), MSG_NOSIGNAL) ==

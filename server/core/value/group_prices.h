@@ -14,6 +14,7 @@
 #ifndef KVPLACE_SERVER_CORE_VALUE_GROUP_PRICES_H_
 #define KVPLACE_SERVER_CORE_VALUE_GROUP_PRICES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -32,6 +33,7 @@ class GroupPrices {
   // its weight against what was before, 0..1.
   void OnPhase(GroupId group, Seconds hbm, Seconds dram, double smoothing);
 
+  size_t groups() const { return theta_.size(); }
   // 0..1; 1 before the first phase.
   double theta(GroupId group) const { return theta_[group.value()]; }
   // The price, at least kLeast so that blocks of cheap groups keep an order.

@@ -50,6 +50,20 @@ uint32_t SampledOf(uint32_t handles, uint32_t shift) {
 
 }  // namespace
 
+absl::string_view Name(Leader leader) {
+  switch (leader) {
+    case Leader::kValues:
+      return "values";
+    case Leader::kLru:
+      return "lru";
+    case Leader::kLfu:
+      return "lfu";
+    case Leader::kStatic:
+      return "static";
+  }
+  return "unknown";
+}
+
 ShadowDirectories::ShadowDirectories(const DeviceConfig& device)
     : device_(device),
       shift_(ShiftFor(device.handles())),

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "server/core/ids.h"
 #include "server/core/rank_heap.h"
 #include "server/core/recency_list.h"
@@ -23,6 +24,8 @@ namespace kvplace {
 // Whom a ranking follows: its own values, or a rule that does better.
 enum class Leader : uint8_t { kValues, kLru, kLfu, kStatic };
 inline constexpr size_t kLeaders = 4;
+// "values", "lru", "lfu", "static".
+absl::string_view Name(Leader leader);
 
 class ShadowDirectories {
  public:
