@@ -32,7 +32,7 @@ RUN apt-get -q update \
  && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
       ca-certificates libgrpc++1.51 libprometheus-cpp-pull1.0 libspdlog1.10 \
       libssl3 libyaml-cpp0.7 libzstd1 \
- && rm -rf /var/lib/apt/lists/* /var/cache/debconf/* /var/log/apt /var/log/dpkg.log \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/apt /var/log/dpkg.log \
  && install -d -o 10001 -g 10001 -m 0750 /var/lib/kvplace
 COPY --from=build /installed/usr/bin/ /usr/bin/
 
