@@ -92,8 +92,9 @@ int Daemon::Run() {
       absl::ToDoubleSeconds(clock_->Wall() - absl::UnixEpoch()));
   if (absl::Status started = Start(); !started.ok()) {
     log_.Write(Severity::kError, "startup", started.message());
-    return 1;
+    return 2;
   }
+  grpc_log_.SetServing();
   SayWhatServes();
   WarnOfExposure();
   LookAtCertificate();

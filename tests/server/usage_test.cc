@@ -1,4 +1,5 @@
 // What kvplaced says to people who start it rightly and wrongly.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,11 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 using ::testing::StartsWith;
+
+// Lines of a text.
+int64_t Lines(const std::string& text) {
+  return std::count(text.begin(), text.end(), '\n');
+}
 
 TEST(UsageTest, VersionAndHelp) {
   const RunResult version = RunProgram({"--version"});
@@ -39,6 +45,7 @@ TEST(UsageTest, WrongUsageExitsWithTwoAndNamesTheFlag) {
     const RunResult run = RunProgram(arguments);
     EXPECT_EQ(run.status, 2) << run.err;
     EXPECT_THAT(run.err, HasSubstr(text));
+    EXPECT_EQ(Lines(run.err), 1) << run.err;
     EXPECT_THAT(run.out, IsEmpty());
   }
 }
@@ -93,15 +100,17 @@ TEST(UsageTest, APortInUseIsNamedWithItsFlag) {
   TestServer server;
   const RunResult grpc =
       RunProgram({"--listen=" + server.address(), "--metrics-listen=off"});
-  EXPECT_EQ(grpc.status, 1);
+  EXPECT_EQ(grpc.status, 2);
   EXPECT_THAT(grpc.err, HasSubstr("--listen " + server.address() +
                                   ": Address already in use"));
+  EXPECT_EQ(Lines(grpc.err), 1) << grpc.err;
   const std::string metrics = absl::StrCat("127.0.0.1:", server.metrics_port());
   const RunResult http =
       RunProgram({"--listen=127.0.0.1:0", "--metrics-listen=" + metrics});
-  EXPECT_EQ(http.status, 1);
+  EXPECT_EQ(http.status, 2);
   EXPECT_THAT(http.err, HasSubstr("--metrics-listen " + metrics +
                                   ": Address already in use"));
+  EXPECT_EQ(Lines(http.err), 1) << http.err;
   // And the one that was there is still well.
   EXPECT_TRUE(server.process().running());
 }
@@ -115,6 +124,8 @@ TEST(UsageTest, FilesThatCannotBeUsedStopTheStart) {
       {{"--admin-token-file=/nowhere"}, "--admin-token-file /nowhere: "},
       {{"--admin-token-file=" + dir.File("short")}, "holds 6 characters"},
       {{"--record-dir=/proc/x"}, "--record-dir: cannot make the folder"},
+      {{"--record-dir=" + dir.File("short")}, "--record-dir: cannot "},
+      {{"--tls-cert=/nowhere", "--tls-key=/nowhere"}, "--tls-cert /nowhere: "},
       {{"--tls-cert=" + dir.File("cert"), "--tls-key=" + dir.File("cert")},
        "holds no certificate"},
       {{"--listen=192.0.2.1:1"}, "Cannot assign requested address"},
@@ -126,8 +137,9 @@ TEST(UsageTest, FilesThatCannotBeUsedStopTheStart) {
     }
     arguments.insert(arguments.end(), flags.begin(), flags.end());
     const RunResult run = RunProgram(arguments);
-    EXPECT_EQ(run.status, 1) << run.err;
+    EXPECT_EQ(run.status, 2) << run.err;
     EXPECT_THAT(run.err, HasSubstr(text));
+    EXPECT_EQ(Lines(run.err), 1) << run.err;
   }
 }
 
