@@ -32,6 +32,7 @@ if(NOT KVPLACE_CORE_ONLY)
   find_package(gRPC CONFIG REQUIRED)           # gRPC::grpc++, gRPC::grpc++_reflection
   find_package(OpenSSL REQUIRED)               # OpenSSL::Crypto
   find_package(prometheus-cpp CONFIG REQUIRED) # prometheus-cpp::pull
+  find_package(civetweb CONFIG REQUIRED)       # civetweb::civetweb
   find_package(CLI11 CONFIG REQUIRED)          # CLI11::CLI11
   find_package(yaml-cpp CONFIG REQUIRED)       # yaml-cpp
   find_package(spdlog CONFIG REQUIRED)         # spdlog::spdlog

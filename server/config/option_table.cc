@@ -32,6 +32,11 @@ void AddNetwork(Table& t) {
       {"metrics-listen", group,
        "where Prometheus scrapes /metrics, in plain HTTP; off: nowhere"},
       "off", KVPLACE_FIELD(metrics_listen)));
+  t.push_back(OptionalAddressOption(
+      {"status-listen", group,
+       "where the status page is, in plain HTTP and for anyone who reaches it; "
+       "off or empty: nowhere"},
+      KVPLACE_FIELD(status_listen)));
   t.push_back(PathOption(
       {"port-file", group,
        "write the ports that were opened to this file, as JSON, once the "

@@ -47,6 +47,8 @@ struct Options {
   std::string listen = "127.0.0.1:50551";
   // Where Prometheus scrapes; "off": nowhere.
   std::string metrics_listen = "127.0.0.1:9551";
+  // Where the status page is; "off" or empty: nowhere.
+  std::string status_listen = "127.0.0.1:9552";
   // Gets the chosen ports as JSON once they are open; empty: no file.
   std::string port_file;
 

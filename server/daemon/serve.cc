@@ -91,7 +91,8 @@ int Daemon::Run() {
       absl::ToDoubleSeconds(clock_->Wall() - absl::UnixEpoch()));
   if (absl::Status started = Start(); !started.ok()) {
     log_.Write(Severity::kError, "startup", started.message());
-    return 1;
+    // A status page that has no place is a question of flags: it can be off.
+    return started.code() == absl::StatusCode::kAlreadyExists ? 2 : 1;
   }
   SayWhatServes();
   WarnOfExposure();
@@ -114,6 +115,9 @@ void Daemon::SayWhatServes() {
              {{"listen", ports.listen},
               {"metrics_listen",
                ports.metrics_port ? ports.metrics_listen : std::string("off")},
+              {"status_page", ports.status_port
+                                  ? absl::StrCat("http://", ports.status_listen)
+                                  : std::string("off")},
               {"tls", options_.tls.cert.empty()
                           ? "off"
                           : (options_.tls.client_ca.empty() ? "on" : "mutual")},
@@ -141,6 +145,12 @@ void Daemon::WarnOfExposure() {
                "whoever reaches this address may drain nodes and set "
                "policies; set --admin-token-file",
                {{"listen", options_.listen}});
+  }
+  if (exposed(options_.status_listen)) {
+    log_.Write(Severity::kWarning, "exposure",
+               "whoever reaches the status page reads names of nodes, models "
+               "and tenants; set --status-listen to a loopback address",
+               {{"listen", options_.status_listen}});
   }
   if (!options_.admin_token_file.empty() &&
       ReadableByAll(options_.admin_token_file)) {

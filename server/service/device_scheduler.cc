@@ -124,21 +124,16 @@ void DeviceScheduler::CountMoves() {
   const MoveReportInfo& report = assembler_.report();
   const PlannedMoves* plan =
       ledger_.Report(report.plan, &model_.mutable_residency());
-  if (metrics_ == nullptr) return;
-  const auto count = [this](MoveReason reason, MoveOutcome outcome,
-                            uint64_t blocks) {
-    if (blocks > 0) metrics_->OnMoves(reason, outcome, blocks);
-  };
   const MoveReason evict_reason =
       plan == nullptr ? MoveReason::kCapacity : plan->evict_reason;
-  count(MoveReason::kMiss, MoveOutcome::kDone, report.promoted);
-  count(MoveReason::kPrefetch, MoveOutcome::kDone, report.prefetched);
-  count(evict_reason, MoveOutcome::kDone, report.evicted);
+  Count(MoveReason::kMiss, MoveOutcome::kDone, report.promoted);
+  Count(MoveReason::kPrefetch, MoveOutcome::kDone, report.prefetched);
+  Count(evict_reason, MoveOutcome::kDone, report.evicted);
   CountFailures(report, evict_reason);
   if (!report.expired || plan == nullptr) return;
-  count(MoveReason::kMiss, MoveOutcome::kExpired, plan->promotions);
-  count(MoveReason::kPrefetch, MoveOutcome::kExpired, plan->prefetches);
-  count(evict_reason, MoveOutcome::kExpired, plan->evictions);
+  Count(MoveReason::kMiss, MoveOutcome::kExpired, plan->promotions);
+  Count(MoveReason::kPrefetch, MoveOutcome::kExpired, plan->prefetches);
+  Count(evict_reason, MoveOutcome::kExpired, plan->evictions);
 }
 
 // A block that failed to move is where it was: in HBM it was to be evicted. In
@@ -157,15 +152,16 @@ void DeviceScheduler::CountFailures(const MoveReportInfo& report,
       ++prefetches;
     }
   }
-  if (evictions > 0) {
-    metrics_->OnMoves(evict_reason, MoveOutcome::kFailed, evictions);
-  }
-  if (promotions > 0) {
-    metrics_->OnMoves(MoveReason::kMiss, MoveOutcome::kFailed, promotions);
-  }
-  if (prefetches > 0) {
-    metrics_->OnMoves(MoveReason::kPrefetch, MoveOutcome::kFailed, prefetches);
-  }
+  Count(evict_reason, MoveOutcome::kFailed, evictions);
+  Count(MoveReason::kMiss, MoveOutcome::kFailed, promotions);
+  Count(MoveReason::kPrefetch, MoveOutcome::kFailed, prefetches);
+}
+
+void DeviceScheduler::Count(MoveReason reason, MoveOutcome outcome,
+                            uint64_t blocks) {
+  if (blocks == 0) return;
+  moves_[static_cast<size_t>(reason)][static_cast<size_t>(outcome)] += blocks;
+  if (metrics_ != nullptr) metrics_->OnMoves(reason, outcome, blocks);
 }
 
 absl::Status DeviceScheduler::MakePlan(v1::Plan* out) {

@@ -24,6 +24,7 @@
 #include "server/service/node.h"
 #include "server/service/outbox.h"
 #include "server/service/overload_guard.h"
+#include "server/service/recent_latencies.h"
 #include "server/service/session.h"
 
 namespace kvplace {
@@ -114,6 +115,15 @@ class LiveSession {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu) {
     return counters_;
   }
+  const RecentLatencies& latencies_locked() const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu) {
+    return latencies_;
+  }
+  // Time since the last message.
+  absl::Duration silence_locked() const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu) {
+    return terms_.clock->Monotonic() - last_heard_;
+  }
 
   // --- constant ---
 
@@ -186,6 +196,7 @@ class LiveSession {
   Outbox outbox_ ABSL_GUARDED_BY(node_->mu);
   OverloadGuard guard_ ABSL_GUARDED_BY(node_->mu);
   SessionCounters counters_ ABSL_GUARDED_BY(node_->mu);
+  RecentLatencies latencies_ ABSL_GUARDED_BY(node_->mu);
   // Of the message to come.
   uint64_t next_sequence_ ABSL_GUARDED_BY(node_->mu) = 2;
   // One after the last step heard of, applied or not.

@@ -26,6 +26,7 @@ const std::map<std::string, std::string>& OtherValues() {
   static const auto* const kValues = new std::map<std::string, std::string>{
       {"listen", "[::1]:7"},
       {"metrics-listen", "off"},
+      {"status-listen", "off"},
       {"port-file", "/p"},
       {"keepalive-time", "1m"},
       {"keepalive-timeout", "3s"},

@@ -159,6 +159,7 @@ TEST(LifecycleTest, MetricsAreServed) {
 TEST(LifecycleTest, MetricsCanBeOff) {
   TempDir dir;
   DaemonProcess process({"--listen=127.0.0.1:0", "--metrics-listen=off",
+                         "--status-listen=off",
                          "--port-file=" + dir.File("p")});
   ASSERT_TRUE(Eventually([&] { return !ReadFile(dir.File("p")).empty(); }));
   EXPECT_TRUE(
@@ -183,6 +184,7 @@ TEST(LifecycleTest, TheLogIsJsonIfAskedFor) {
 TEST(LifecycleTest, WarnsOfWhatOthersReach) {
   TempDir dir;
   DaemonProcess process({"--listen=0.0.0.0:0", "--metrics-listen=off",
+                         "--status-listen=off",
                          "--port-file=" + dir.File("p")});
   EXPECT_TRUE(process.Logs("plaintext on an address that others reach"));
   EXPECT_TRUE(process.Logs("set --admin-token-file"));

@@ -1,4 +1,5 @@
 // What kvplaced says to people who start it rightly and wrongly.
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -92,16 +93,26 @@ TEST(UsageTest, TheDocumentedConfigurationIsGood) {
 TEST(UsageTest, APortInUseIsNamedWithItsFlag) {
   TestServer server;
   const RunResult grpc =
-      RunProgram({"--listen=" + server.address(), "--metrics-listen=off"});
+      RunProgram({"--listen=" + server.address(), "--metrics-listen=off",
+                  "--status-listen=off"});
   EXPECT_EQ(grpc.status, 1);
   EXPECT_THAT(grpc.err, HasSubstr("--listen " + server.address() +
                                   ": Address already in use"));
   const std::string metrics = absl::StrCat("127.0.0.1:", server.metrics_port());
   const RunResult http =
-      RunProgram({"--listen=127.0.0.1:0", "--metrics-listen=" + metrics});
+      RunProgram({"--listen=127.0.0.1:0", "--metrics-listen=" + metrics,
+                  "--status-listen=off"});
   EXPECT_EQ(http.status, 1);
   EXPECT_THAT(http.err, HasSubstr("--metrics-listen " + metrics +
                                   ": Address already in use"));
+  const std::string page = absl::StrCat("127.0.0.1:", server.status_port());
+  const RunResult status =
+      RunProgram({"--listen=127.0.0.1:0", "--metrics-listen=off",
+                  "--status-listen=" + page});
+  EXPECT_EQ(status.status, 2);
+  EXPECT_THAT(status.err, HasSubstr("--status-listen " + page +
+                                    ": Address already in use"));
+  EXPECT_EQ(std::count(status.err.begin(), status.err.end(), '\n'), 1);
   // And the one that was there is still well.
   EXPECT_TRUE(server.process().running());
 }
@@ -120,7 +131,8 @@ TEST(UsageTest, FilesThatCannotBeUsedStopTheStart) {
       {{"--listen=192.0.2.1:1"}, "Cannot assign requested address"},
   };
   for (const auto& [flags, text] : cases) {
-    std::vector<std::string> arguments = {"--metrics-listen=off"};
+    std::vector<std::string> arguments = {"--metrics-listen=off",
+                                          "--status-listen=off"};
     if (flags[0].rfind("--listen", 0) != 0) {
       arguments.push_back("--listen=127.0.0.1:0");
     }
