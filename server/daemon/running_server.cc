@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -243,13 +244,18 @@ uint32_t RunningServer::BeginDrain(const std::string& reconnect_to) {
 }
 
 void RunningServer::Shutdown(absl::Duration grace) {
-  status_server_.reset();
+  // civetweb takes up to 2 s to end: both at once, and beside the rest.
+  std::thread page([this] { status_server_.reset(); });
+  std::thread metrics([this] { metrics_server_.reset(); });
   sweeper_.reset();
   hindsight_.reset();
-  if (grpc_ == nullptr) return;
-  grpc_->Shutdown(After(grace));
-  grpc_->Wait();
-  grpc_.reset();
+  if (grpc_ != nullptr) {
+    grpc_->Shutdown(After(grace));
+    grpc_->Wait();
+    grpc_.reset();
+  }
+  metrics.join();
+  page.join();
 }
 
 }  // namespace kvplace

@@ -160,7 +160,7 @@ void DeviceScheduler::CountFailures(const MoveReportInfo& report,
 void DeviceScheduler::Count(MoveReason reason, MoveOutcome outcome,
                             uint64_t blocks) {
   if (blocks == 0) return;
-  moves_[static_cast<size_t>(reason)][static_cast<size_t>(outcome)] += blocks;
+  window_.AddMoves(reason, outcome, blocks);
   if (metrics_ != nullptr) metrics_->OnMoves(reason, outcome, blocks);
 }
 

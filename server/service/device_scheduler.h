@@ -9,7 +9,6 @@
 #ifndef KVPLACE_SERVER_SERVICE_DEVICE_SCHEDULER_H_
 #define KVPLACE_SERVER_SERVICE_DEVICE_SCHEDULER_H_
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -84,10 +83,6 @@ class DeviceScheduler {
 
   const DeviceModel& model() const { return model_; }
   const StepWindow& window() const { return window_; }
-  // Blocks of planned moves that were reported on, since the session began.
-  using MoveTotals =
-      std::array<std::array<uint64_t, kMoveOutcomes>, kMoveReasons>;
-  const MoveTotals& moves() const { return moves_; }
   // Decode steps that the last Step message stood for.
   uint32_t decode_steps() const { return decode_steps_; }
   uint64_t TokensHeard(SequenceId sequence) const {
@@ -117,7 +112,6 @@ class DeviceScheduler {
   Plan plan_;
   PlanLedger ledger_;
   StepWindow window_;
-  MoveTotals moves_{};
   const std::unique_ptr<HindsightTracker> hindsight_;
   std::unique_ptr<Counterfactual> counterfactual_;
   absl::Status counterfactual_error_;

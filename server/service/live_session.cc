@@ -312,7 +312,7 @@ bool LiveSession::TakeOutgoing(v1::ConnectResponse* out) {
   ++counters_.plans;
   const double latency =
       absl::ToDoubleSeconds(terms_.clock->Monotonic() - plan_cause_arrived_);
-  latencies_.Add(latency);
+  counters_.latencies.Add(latency);
   metrics_->OnPlan(Seconds(absl::ToDoubleSeconds(scheduler_->decide_time())),
                    Seconds(latency));
   return true;

@@ -47,6 +47,8 @@ struct SessionCounters {
   uint64_t resyncs = 0;
   // Messages that were not applied.
   uint64_t dropped = 0;
+  // From the arrival of a step to the hand-over of its plan.
+  RecentLatencies latencies;
 };
 
 class LiveSession {
@@ -114,10 +116,6 @@ class LiveSession {
   const SessionCounters& counters_locked() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu) {
     return counters_;
-  }
-  const RecentLatencies& latencies_locked() const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu) {
-    return latencies_;
   }
   // Time since the last message.
   absl::Duration silence_locked() const
@@ -196,7 +194,6 @@ class LiveSession {
   Outbox outbox_ ABSL_GUARDED_BY(node_->mu);
   OverloadGuard guard_ ABSL_GUARDED_BY(node_->mu);
   SessionCounters counters_ ABSL_GUARDED_BY(node_->mu);
-  RecentLatencies latencies_ ABSL_GUARDED_BY(node_->mu);
   // Of the message to come.
   uint64_t next_sequence_ ABSL_GUARDED_BY(node_->mu) = 2;
   // One after the last step heard of, applied or not.

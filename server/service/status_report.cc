@@ -66,10 +66,9 @@ void ReportHindsight(const HindsightTracker& tracker, v1::DeviceStatus* out) {
   out->set_hindsight_window_steps(bound->steps);
 }
 
-void ReportMoves(const DeviceScheduler::MoveTotals& totals,
-                 v1::DeviceStatus* out) {
-  for (size_t reason = 0; reason < totals.size(); ++reason) {
-    const auto& [done, failed, expired] = totals[reason];
+void ReportMoves(const StepWindow::Totals& totals, v1::DeviceStatus* out) {
+  for (size_t reason = 0; reason < totals.moved_blocks.size(); ++reason) {
+    const auto& [done, failed, expired] = totals.moved_blocks[reason];
     if (done + failed + expired == 0) continue;
     v1::MoveCounts& moves = *out->add_moves();
     moves.set_reason(MoveReasonToProto(static_cast<MoveReason>(reason)));
@@ -111,8 +110,9 @@ void ReportDevice(const LiveSession& session, v1::DeviceStatus* out) {
   }
   ReportWindow(scheduler.window(), CostModel(hello.device).peak(), out);
   ReportHindsight(*scheduler.hindsight(), out);
-  ReportMoves(scheduler.moves(), out);
-  ReportLatency(session.latencies_locked(), scheduler.decide_time(), out);
+  ReportMoves(scheduler.window().totals(), out);
+  ReportLatency(session.counters_locked().latencies, scheduler.decide_time(),
+                out);
   out->set_mode(ModeToProto(scheduler.mode()));
   out->set_policy(scheduler.policy().settings.policy);
 }

@@ -72,6 +72,9 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
       "listening_ports", address.c_str(), "num_threads", threads.c_str(),
       "request_timeout_ms", patience.c_str(), "linger_timeout_ms", "1000",
       "max_request_size", "16384", "enable_keep_alive", "no",
+      // No file here has a name that needs it, and a decoded NUL would end the
+      // path.
+      "decode_url", "no",
       // Or else it answers preflights by itself.
       "access_control_allow_methods", "", nullptr};
   char reason[256] = "";

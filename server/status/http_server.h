@@ -27,7 +27,7 @@ namespace kvplace {
 
 struct HttpRequest {
   std::string method;
-  // What comes before '?', decoded once and otherwise as it was sent.
+  // What comes before '?', as it was sent.
   std::string path;
   // Headers; empty if they are missing.
   std::string host;

@@ -117,10 +117,12 @@ function drawSummary(doc, devices) {
 // The lower of the two ratios that is known.
 const reached = (d) => d.hindsight_ratio ?? (d.steps > 0 ? d.roofline_ratio : 2);
 
-function createCard(key, device) {
+let cardsMade = 0;
+
+function createCard(device) {
   const card = element("article", undefined, "card");
   const head = element("h3", device.name);
-  head.id = `card-${key}`;
+  head.id = `card-${++cardsMade}`;
   card.setAttribute("aria-labelledby", head.id);
   card.append(head, element("p", "", "labels"));
   card.chart = new LineChart(card, {
@@ -145,7 +147,7 @@ function drawCards(devices, history, now) {
     : devices;
   const shown = ordered.slice(0, MOST_CARDS);
   const byKey = new Map(shown.map((d) => [d.key, d]));
-  const cards = syncChildren($("cards"), shown.map((d) => d.key), (key) => createCard(key, byKey.get(key)));
+  const cards = syncChildren($("cards"), shown.map((d) => d.key), (key) => createCard(byKey.get(key)));
   cards.forEach((card, i) => {
     const d = shown[i];
     setText(card.querySelector(".labels"), [d.model, d.policy, d.mode].filter(Boolean).join(" · "));
@@ -273,7 +275,7 @@ function drawEmpty(server) {
 // --- the whole ---
 
 // Adds to each node, device and session its key, its name, and what belongs to
-// it; the key is also an id on the page.
+// it.
 export function prepare(doc) {
   const name = (node, index) => `${node} / ${index}`;
   for (const node of doc.nodes) {
