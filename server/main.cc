@@ -1,4 +1,5 @@
-// kvplaced. Exit status: 0 as it should be, 1 a failed run, 2 wrong usage.
+// kvplaced. Exit status: 0 as it should be, 1 the probed server does not serve,
+// 2 refused at the start: starting it again changes nothing.
 #include <cstdio>
 #include <string>
 #include <vector>

@@ -13,6 +13,7 @@ namespace {
 struct Target {
   absl::Mutex mu;
   StructuredLog* log ABSL_GUARDED_BY(mu) = nullptr;
+  bool serving ABSL_GUARDED_BY(mu) = false;
 };
 
 Target& TheTarget() {
@@ -21,13 +22,15 @@ Target& TheTarget() {
 }
 
 void Forward(gpr_log_func_args* args) {
-  Severity severity = Severity::kDebug;
-  if (args->severity == GPR_LOG_SEVERITY_INFO) severity = Severity::kInfo;
-  if (args->severity == GPR_LOG_SEVERITY_ERROR) severity = Severity::kWarning;
   const char* slash = std::strrchr(args->file, '/');
   Target& target = TheTarget();
   absl::MutexLock lock(&target.mu);
   if (target.log == nullptr) return;
+  Severity severity = Severity::kDebug;
+  if (args->severity == GPR_LOG_SEVERITY_INFO) severity = Severity::kInfo;
+  if (args->severity == GPR_LOG_SEVERITY_ERROR && target.serving) {
+    severity = Severity::kWarning;
+  }
   target.log->Write(severity, "grpc", args->message,
                     {{"source", slash == nullptr ? args->file : slash + 1},
                      {"line", args->line}});
@@ -39,7 +42,14 @@ GrpcLog::GrpcLog(StructuredLog* log) {
   Target& target = TheTarget();
   absl::MutexLock lock(&target.mu);
   target.log = log;
+  target.serving = false;
   gpr_set_log_function(Forward);
+}
+
+void GrpcLog::SetServing() {
+  Target& target = TheTarget();
+  absl::MutexLock lock(&target.mu);
+  target.serving = true;
 }
 
 GrpcLog::~GrpcLog() {

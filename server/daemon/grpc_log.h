@@ -15,6 +15,9 @@ class GrpcLog {
  public:
   explicit GrpcLog(StructuredLog* log);
   ~GrpcLog();
+  // Errors are warnings from now on. Until then they are of level debug: why
+  // the server could not start is said by who starts it, once.
+  void SetServing();
   GrpcLog(const GrpcLog&) = delete;
   GrpcLog& operator=(const GrpcLog&) = delete;
 };

@@ -91,9 +91,9 @@ int Daemon::Run() {
       absl::ToDoubleSeconds(clock_->Wall() - absl::UnixEpoch()));
   if (absl::Status started = Start(); !started.ok()) {
     log_.Write(Severity::kError, "startup", started.message());
-    // A status page that has no place is a question of flags: it can be off.
-    return started.code() == absl::StatusCode::kAlreadyExists ? 2 : 1;
+    return 2;
   }
+  grpc_log_.SetServing();
   SayWhatServes();
   WarnOfExposure();
   LookAtCertificate();

@@ -7,9 +7,10 @@
 
 namespace kvplace {
 
-// Serves until SIGTERM or SIGINT, then drains. Returns 0 after a drain, 1 if it
-// could not begin to serve. A second signal ends the process at once, with 128
-// and the signal's number. REQUIRES: no thread was started yet.
+// Serves until SIGTERM or SIGINT, then drains. Returns 0 after a drain, 2 if it
+// could not begin to serve; the log's last line says why. A second signal ends
+// the process at once, with 128 and the signal's number. REQUIRES: no thread
+// was started yet.
 int Serve(const Invocation& invocation, const Options& options);
 
 }  // namespace kvplace

@@ -15,6 +15,11 @@ using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 using ::testing::StartsWith;
 
+// Lines of a text.
+int64_t Lines(const std::string& text) {
+  return std::count(text.begin(), text.end(), '\n');
+}
+
 TEST(UsageTest, VersionAndHelp) {
   const RunResult version = RunProgram({"--version"});
   EXPECT_EQ(version.status, 0);
@@ -40,6 +45,7 @@ TEST(UsageTest, WrongUsageExitsWithTwoAndNamesTheFlag) {
     const RunResult run = RunProgram(arguments);
     EXPECT_EQ(run.status, 2) << run.err;
     EXPECT_THAT(run.err, HasSubstr(text));
+    EXPECT_EQ(Lines(run.err), 1) << run.err;
     EXPECT_THAT(run.out, IsEmpty());
   }
 }
@@ -95,16 +101,18 @@ TEST(UsageTest, APortInUseIsNamedWithItsFlag) {
   const RunResult grpc =
       RunProgram({"--listen=" + server.address(), "--metrics-listen=off",
                   "--status-listen=off"});
-  EXPECT_EQ(grpc.status, 1);
+  EXPECT_EQ(grpc.status, 2);
   EXPECT_THAT(grpc.err, HasSubstr("--listen " + server.address() +
                                   ": Address already in use"));
+  EXPECT_EQ(Lines(grpc.err), 1) << grpc.err;
   const std::string metrics = absl::StrCat("127.0.0.1:", server.metrics_port());
   const RunResult http =
       RunProgram({"--listen=127.0.0.1:0", "--metrics-listen=" + metrics,
                   "--status-listen=off"});
-  EXPECT_EQ(http.status, 1);
+  EXPECT_EQ(http.status, 2);
   EXPECT_THAT(http.err, HasSubstr("--metrics-listen " + metrics +
                                   ": Address already in use"));
+  EXPECT_EQ(Lines(http.err), 1) << http.err;
   const std::string page = absl::StrCat("127.0.0.1:", server.status_port());
   const RunResult status =
       RunProgram({"--listen=127.0.0.1:0", "--metrics-listen=off",
@@ -112,7 +120,7 @@ TEST(UsageTest, APortInUseIsNamedWithItsFlag) {
   EXPECT_EQ(status.status, 2);
   EXPECT_THAT(status.err, HasSubstr("--status-listen " + page +
                                     ": Address already in use"));
-  EXPECT_EQ(std::count(status.err.begin(), status.err.end(), '\n'), 1);
+  EXPECT_EQ(Lines(status.err), 1) << status.err;
   // And the one that was there is still well.
   EXPECT_TRUE(server.process().running());
 }
@@ -126,6 +134,8 @@ TEST(UsageTest, FilesThatCannotBeUsedStopTheStart) {
       {{"--admin-token-file=/nowhere"}, "--admin-token-file /nowhere: "},
       {{"--admin-token-file=" + dir.File("short")}, "holds 6 characters"},
       {{"--record-dir=/proc/x"}, "--record-dir: cannot make the folder"},
+      {{"--record-dir=" + dir.File("short")}, "--record-dir: cannot "},
+      {{"--tls-cert=/nowhere", "--tls-key=/nowhere"}, "--tls-cert /nowhere: "},
       {{"--tls-cert=" + dir.File("cert"), "--tls-key=" + dir.File("cert")},
        "holds no certificate"},
       {{"--listen=192.0.2.1:1"}, "Cannot assign requested address"},
@@ -138,8 +148,9 @@ TEST(UsageTest, FilesThatCannotBeUsedStopTheStart) {
     }
     arguments.insert(arguments.end(), flags.begin(), flags.end());
     const RunResult run = RunProgram(arguments);
-    EXPECT_EQ(run.status, 1) << run.err;
+    EXPECT_EQ(run.status, 2) << run.err;
     EXPECT_THAT(run.err, HasSubstr(text));
+    EXPECT_EQ(Lines(run.err), 1) << run.err;
   }
 }
 
