@@ -201,7 +201,7 @@ absl::Status RunningServer::StartStatusPage() {
       },
       &StatusSite::Error);
   if (!server.ok()) {
-    return absl::AlreadyExistsError(absl::StrCat(
+    return absl::UnavailableError(absl::StrCat(
         "--status-listen ", listen, ": ", ExplainBindFailure(address),
         "; choose another address, or off for no status page"));
   }

@@ -42,8 +42,7 @@ struct Telemetry {
 class RunningServer {
  public:
   // Opens files and ports and begins to serve. Errors are for the operator:
-  // they name the flag, its value and what the system said. ALREADY_EXISTS: the
-  // status page's address is taken.
+  // they name the flag, its value and what the system said.
   static absl::StatusOr<std::unique_ptr<RunningServer>> Start(
       const Options& options, const Telemetry& telemetry);
   // Shuts down at once if nobody has.

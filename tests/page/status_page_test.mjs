@@ -79,7 +79,7 @@ const checks = {
   async "both bounds are drawn as live lines"() {
     const card = page.locator(".card", { hasText: "node-a" });
     const points = async (line) => ((await card.locator(`path.${line}`).getAttribute("d")) ?? "").split("L").length;
-    await until(async () => (await points("roofline")) > 4 && (await points("hindsight")) > 3, "lines of both bounds");
+    await until(async () => (await points("roofline")) > 4 && (await points("hindsight")) > 3, "lines of both bounds", 180000);
     const before = await points("roofline");
     await until(async () => (await points("roofline")) > before + 1, "the line goes on");
     const described = await card.locator("svg.chart desc").textContent();

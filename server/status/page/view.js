@@ -167,6 +167,10 @@ function drawCards(devices, history, now) {
 function drawTiers(nodes) {
   const rows = [];
   for (const node of nodes) {
+    if (node.bare) {
+      const state = node.draining ? "no session, drains" : "no session";
+      rows.push({ key: node.node_id, cells: [node.node_id, state, ...Array(5).fill(f.NONE)] });
+    }
     node.devices.forEach((d, i) => {
       const capacity = d.hbm_capacity_bytes;
       const share = (value) => (capacity > 0 ? value / capacity : 0);
@@ -279,6 +283,7 @@ function drawEmpty(server) {
 export function prepare(doc) {
   const name = (node, index) => `${node} / ${index}`;
   for (const node of doc.nodes) {
+    node.bare = node.devices.length === 0;
     for (const d of node.devices) {
       Object.assign(d, { key: `${node.node_id}/${d.device_index}`, name: name(node.node_id, d.device_index) });
       d.draining = node.draining || doc.server.draining;
@@ -302,9 +307,9 @@ export function draw(doc, history, now) {
     return;
   }
   const wanted = $("filter").value.trim().toLowerCase();
-  const nodes = doc.nodes.map((node) => ({
-    ...node, devices: node.devices.filter((d) => d.searched.includes(wanted)),
-  }));
+  const nodes = doc.nodes
+    .map((node) => ({ ...node, devices: node.devices.filter((d) => d.searched.includes(wanted)) }))
+    .filter((node) => node.devices.length > 0 || (node.bare && node.node_id.toLowerCase().includes(wanted)));
   const devices = nodes.flatMap((node) => node.devices);
   const byKey = new Map(devices.map((d) => [d.key, d]));
   drawSummary(doc, devices);
