@@ -194,8 +194,7 @@ void Run(benchmark::State& state, const std::string& policy, uint32_t blocks) {
     sum.background += cost.background;
   }
   const auto per = [&](double seconds, uint32_t count) {
-    return 1e9 * seconds /
-           (static_cast<double>(state.iterations()) * count);
+    return 1e9 * seconds / (static_cast<double>(state.iterations()) * count);
   };
   state.counters["statistics_ns_per_read"] = per(sum.statistics, bench.reads());
   state.counters["plan_ns_per_read"] = per(sum.plan, bench.reads());

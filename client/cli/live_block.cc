@@ -5,9 +5,9 @@
 
 #include <string>
 
-#include "client/cli/live_json.h"
 #include "client/cli/live_report.h"
 #include "client/cli/text_table.h"
+#include "server/convert/admin_json.h"
 
 namespace kvplace {
 namespace {

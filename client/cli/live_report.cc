@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/live_json.h"
 #include "client/cli/text_table.h"
+#include "server/convert/admin_json.h"
 
 namespace kvplace {
 namespace {
@@ -84,19 +84,6 @@ std::string SettingsText(const v1::PolicySettings& settings) {
 }
 
 }  // namespace
-
-std::string ModeName(v1::Mode mode) {
-  switch (mode) {
-    case v1::MODE_ACT:
-      return "act";
-    case v1::MODE_ADVISE:
-      return "advise";
-    case v1::MODE_OBSERVE:
-      return "observe";
-    default:
-      return "unknown";
-  }
-}
 
 absl::StatusOr<v1::Mode> ParseModeName(const std::string& name) {
   for (const v1::Mode mode :

@@ -37,7 +37,6 @@ void PrintRanks(const v1::RankNodesResponse& ranks, bool json,
 
 // "act", "advise", "observe".
 absl::StatusOr<v1::Mode> ParseModeName(const std::string& name);
-std::string ModeName(v1::Mode mode);
 
 }  // namespace kvplace
 

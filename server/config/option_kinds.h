@@ -170,6 +170,17 @@ OptionSpec AddressOption(About about, std::string word, Field field) {
       field);
 }
 
+// host:port, or off; nothing means off too, so that a file can leave it open.
+template <typename Field>
+OptionSpec OptionalAddressOption(About about, Field field) {
+  return TextOption(
+      std::move(about), "HOST:PORT", "host:port, port 0 for any, or off",
+      [](absl::string_view text) {
+        return text.empty() || text == "off" || ParseListenAddress(text).ok();
+      },
+      field);
+}
+
 }  // namespace kvplace
 
 #endif  // KVPLACE_SERVER_CONFIG_OPTION_KINDS_H_

@@ -37,6 +37,11 @@ void AddNetwork(Table& t) {
        "rows of layer groups that a device has in /metrics; with more groups, "
        "neighbours are counted together"},
       1, 1024, KVPLACE_FIELD(metrics_groups)));
+  t.push_back(OptionalAddressOption(
+      {"status-listen", group,
+       "where the status page is, in plain HTTP and for anyone who reaches it; "
+       "off or empty: nowhere"},
+      KVPLACE_FIELD(status_listen)));
   t.push_back(PathOption(
       {"port-file", group,
        "write the ports that were opened to this file, as JSON, once the "

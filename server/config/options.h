@@ -49,6 +49,8 @@ struct Options {
   std::string metrics_listen = "127.0.0.1:9551";
   // Rows of layer groups that a device has in /metrics; 1 .. 1024.
   uint32_t metrics_groups = 8;
+  // Where the status page is; "off" or empty: nowhere.
+  std::string status_listen = "127.0.0.1:9552";
   // Gets the chosen ports as JSON once they are open; empty: no file.
   std::string port_file;
 

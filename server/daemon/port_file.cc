@@ -13,14 +13,18 @@
 namespace kvplace {
 
 absl::Status WritePortFile(const std::string& path, const OpenPorts& ports) {
-  nlohmann::ordered_json json = {{"listen", ports.listen},
-                                 {"grpc_port", ports.port},
-                                 {"metrics", nullptr},
-                                 {"metrics_port", nullptr},
-                                 {"pid", getpid()}};
+  nlohmann::ordered_json json = {
+      {"listen", ports.listen}, {"grpc_port", ports.port},
+      {"metrics", nullptr},     {"metrics_port", nullptr},
+      {"status", nullptr},      {"status_port", nullptr},
+      {"pid", getpid()}};
   if (ports.metrics_port.has_value()) {
     json["metrics"] = ports.metrics_listen;
     json["metrics_port"] = *ports.metrics_port;
+  }
+  if (ports.status_port.has_value()) {
+    json["status"] = ports.status_listen;
+    json["status_port"] = *ports.status_port;
   }
   const std::string part = absl::StrCat(path, ".", getpid(), ".tmp");
   errno = 0;

@@ -16,11 +16,14 @@ struct OpenPorts {
   // Nothing with --metrics-listen off.
   std::string metrics_listen;
   std::optional<int> metrics_port;
+  // Nothing with --status-listen off.
+  std::string status_listen;
+  std::optional<int> status_port;
 };
 
 // Writes {"listen":"127.0.0.1:4321","grpc_port":4321,"metrics":"127.0.0.1:99",
-// "metrics_port":99,"pid":7}, null for what is off; whoever sees the file sees
-// all of it.
+// "metrics_port":99,"status":"127.0.0.1:98","status_port":98,"pid":7}, null for
+// what is off; whoever sees the file sees all of it.
 absl::Status WritePortFile(const std::string& path, const OpenPorts& ports);
 
 }  // namespace kvplace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -13,10 +14,12 @@
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/impl/server_builder_option.h"
 #include "grpcpp/impl/server_builder_plugin.h"
+#include "kvplace/version.h"
 #include "server/config/listen_address.h"
 #include "server/daemon/secrets.h"
 #include "server/daemon/service_log.h"
 #include "server/daemon/tls.h"
+#include "server/status/status_document.h"
 
 namespace kvplace {
 namespace {
@@ -78,7 +81,8 @@ absl::StatusOr<std::unique_ptr<RunningServer>> RunningServer::Start(
       std::unique_ptr<RunningServer>(new RunningServer(options, telemetry));
   for (const auto start :
        {&RunningServer::StartRecorder, &RunningServer::StartMetrics,
-        &RunningServer::StartServices, &RunningServer::StartGrpc}) {
+        &RunningServer::StartServices, &RunningServer::StartGrpc,
+        &RunningServer::StartStatusPage}) {
     if (absl::Status started = (server.get()->*start)(); !started.ok()) {
       return started;
     }
@@ -169,6 +173,45 @@ absl::Status RunningServer::StartGrpc() {
   return absl::OkStatus();
 }
 
+absl::Status RunningServer::StartStatusPage() {
+  const std::string& listen = options_.status_listen;
+  if (listen.empty() || listen == "off") return absl::OkStatus();
+  const ListenAddress address = *ParseListenAddress(listen);
+  const TlsOptions& tls = options_.tls;
+  const ServerFacts facts = {
+      .version = VersionString(),
+      .started = telemetry_.clock->Wall(),
+      .listen = ports_.listen,
+      .metrics_listen = ports_.metrics_listen,
+      .tls = tls.cert.empty()        ? "off"
+             : tls.client_ca.empty() ? "on"
+                                     : "mutual",
+  };
+  status_site_ = std::make_unique<StatusSite>(
+      StatusSite::Options{.local_names_only = IsLoopback(address)},
+      telemetry_.clock, [this, facts] {
+        StatusSnapshot snapshot = CollectStatus(*registry_);
+        snapshot.draining = draining_;
+        return StatusJson(facts, snapshot);
+      });
+  auto server = HttpServer::Start(
+      ToString(address),
+      [site = status_site_.get()](const HttpRequest& request) {
+        return site->Answer(request);
+      },
+      &StatusSite::Error);
+  if (!server.ok()) {
+    return absl::UnavailableError(absl::StrCat(
+        "--status-listen ", listen, ": ", ExplainBindFailure(address),
+        "; choose another address, or off for no status page"));
+  }
+  status_server_ = *std::move(server);
+  ports_.status_port = status_server_->port();
+  ports_.status_listen =
+      ToString({address.host, static_cast<uint16_t>(status_server_->port())});
+  return absl::OkStatus();
+}
+
 void RunningServer::StartSweeping() {
   if (options_.service.hindsight_window_steps > 0) {
     hindsight_ = std::make_unique<HindsightThread>(&desk_);
@@ -196,16 +239,23 @@ void RunningServer::SetHealth(bool serving) {
 uint32_t RunningServer::BeginDrain(const std::string& reconnect_to) {
   SetHealth(false);
   telemetry_.metrics->SetDraining(true);
+  draining_ = true;
   return registry_->DrainAll(options_.service.drain_deadline, reconnect_to);
 }
 
 void RunningServer::Shutdown(absl::Duration grace) {
+  // civetweb takes up to 2 s to end: both at once, and beside the rest.
+  std::thread page([this] { status_server_.reset(); });
+  std::thread metrics([this] { metrics_server_.reset(); });
   sweeper_.reset();
   hindsight_.reset();
-  if (grpc_ == nullptr) return;
-  grpc_->Shutdown(After(grace));
-  grpc_->Wait();
-  grpc_.reset();
+  if (grpc_ != nullptr) {
+    grpc_->Shutdown(After(grace));
+    grpc_->Wait();
+    grpc_.reset();
+  }
+  metrics.join();
+  page.join();
 }
 
 }  // namespace kvplace

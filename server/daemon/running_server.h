@@ -1,11 +1,12 @@
 // All that serves, put together from checked options: registry, services,
-// recorder, gRPC server and /metrics. Built by Start, taken down in the order
-// that the parts need.
+// recorder, gRPC server, /metrics and the status page. Built by Start, taken
+// down in the order that the parts need.
 //
 // Thread-safety: one thread (the one that waits for signals).
 #ifndef KVPLACE_SERVER_DAEMON_RUNNING_SERVER_H_
 #define KVPLACE_SERVER_DAEMON_RUNNING_SERVER_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -26,6 +27,8 @@
 #include "server/service/node_registry.h"
 #include "server/service/session_service.h"
 #include "server/service/sweeper_thread.h"
+#include "server/status/http_server.h"
+#include "server/status/status_site.h"
 
 namespace kvplace {
 
@@ -74,6 +77,7 @@ class RunningServer {
   absl::Status StartMetrics();
   absl::Status StartServices();
   absl::Status StartGrpc();
+  absl::Status StartStatusPage();
   void StartSweeping();
   void SetHealth(bool serving);
 
@@ -91,6 +95,9 @@ class RunningServer {
   // Null with a window of 0 steps.
   std::unique_ptr<HindsightThread> hindsight_;
   std::unique_ptr<SweeperThread> sweeper_;
+  std::atomic<bool> draining_{false};
+  std::unique_ptr<StatusSite> status_site_;
+  std::unique_ptr<HttpServer> status_server_;
 };
 
 }  // namespace kvplace

@@ -116,6 +116,9 @@ void Daemon::SayWhatServes() {
              {{"listen", ports.listen},
               {"metrics_listen",
                ports.metrics_port ? ports.metrics_listen : std::string("off")},
+              {"status_page", ports.status_port
+                                  ? absl::StrCat("http://", ports.status_listen)
+                                  : std::string("off")},
               {"tls", options_.tls.cert.empty()
                           ? "off"
                           : (options_.tls.client_ca.empty() ? "on" : "mutual")},
@@ -143,6 +146,12 @@ void Daemon::WarnOfExposure() {
                "whoever reaches this address may drain nodes and set "
                "policies; set --admin-token-file",
                {{"listen", options_.listen}});
+  }
+  if (exposed(options_.status_listen)) {
+    log_.Write(Severity::kWarning, "exposure",
+               "whoever reaches the status page reads names of nodes, models "
+               "and tenants; set --status-listen to a loopback address",
+               {{"listen", options_.status_listen}});
   }
   if (!options_.admin_token_file.empty() &&
       ReadableByAll(options_.admin_token_file)) {

@@ -156,21 +156,16 @@ void DeviceScheduler::CountMoves() {
   const MoveReportInfo& report = assembler_.report();
   const PlannedMoves* plan =
       ledger_.Report(report.plan, &model_.mutable_residency());
-  if (metrics_ == nullptr) return;
-  const auto count = [this](MoveReason reason, MoveOutcome outcome,
-                            uint64_t blocks) {
-    if (blocks > 0) metrics_->OnMoves(reason, outcome, blocks);
-  };
   const MoveReason evict_reason =
       plan == nullptr ? MoveReason::kCapacity : plan->evict_reason;
-  count(MoveReason::kMiss, MoveOutcome::kDone, report.promoted);
-  count(MoveReason::kPrefetch, MoveOutcome::kDone, report.prefetched);
-  count(evict_reason, MoveOutcome::kDone, report.evicted);
+  Count(MoveReason::kMiss, MoveOutcome::kDone, report.promoted);
+  Count(MoveReason::kPrefetch, MoveOutcome::kDone, report.prefetched);
+  Count(evict_reason, MoveOutcome::kDone, report.evicted);
   promotions_tried_ = report.promoted + CountFailures(report, evict_reason);
   if (!report.expired || plan == nullptr) return;
-  count(MoveReason::kMiss, MoveOutcome::kExpired, plan->promotions);
-  count(MoveReason::kPrefetch, MoveOutcome::kExpired, plan->prefetches);
-  count(evict_reason, MoveOutcome::kExpired, plan->evictions);
+  Count(MoveReason::kMiss, MoveOutcome::kExpired, plan->promotions);
+  Count(MoveReason::kPrefetch, MoveOutcome::kExpired, plan->prefetches);
+  Count(evict_reason, MoveOutcome::kExpired, plan->evictions);
 }
 
 // A block that failed to move is where it was: in HBM it was to be evicted. In
@@ -189,16 +184,17 @@ uint64_t DeviceScheduler::CountFailures(const MoveReportInfo& report,
       ++prefetches;
     }
   }
-  if (evictions > 0) {
-    metrics_->OnMoves(evict_reason, MoveOutcome::kFailed, evictions);
-  }
-  if (promotions > 0) {
-    metrics_->OnMoves(MoveReason::kMiss, MoveOutcome::kFailed, promotions);
-  }
-  if (prefetches > 0) {
-    metrics_->OnMoves(MoveReason::kPrefetch, MoveOutcome::kFailed, prefetches);
-  }
+  Count(evict_reason, MoveOutcome::kFailed, evictions);
+  Count(MoveReason::kMiss, MoveOutcome::kFailed, promotions);
+  Count(MoveReason::kPrefetch, MoveOutcome::kFailed, prefetches);
   return promotions;
+}
+
+void DeviceScheduler::Count(MoveReason reason, MoveOutcome outcome,
+                            uint64_t blocks) {
+  if (blocks == 0) return;
+  window_.AddMoves(reason, outcome, blocks);
+  if (metrics_ != nullptr) metrics_->OnMoves(reason, outcome, blocks);
 }
 
 void DeviceScheduler::CountLeftInDram() {

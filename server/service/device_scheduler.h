@@ -98,6 +98,7 @@ class DeviceScheduler {
   void CountGroup(const PhaseUpdate& update, const PhaseTraffic& before,
                   const PhaseTraffic& after);
   void CountMoves();
+  void Count(MoveReason reason, MoveOutcome outcome, uint64_t blocks);
   // Of what the step missed, and neither brought in nor tried to.
   void CountLeftInDram();
   void TellPolicy();

@@ -311,10 +311,11 @@ bool LiveSession::TakeOutgoing(v1::ConnectResponse* out) {
   }
   scheduler_->OnPlanDeparted();
   ++counters_.plans;
-  const absl::Duration latency =
-      terms_.clock->Monotonic() - plan_cause_arrived_;
+  const double latency =
+      absl::ToDoubleSeconds(terms_.clock->Monotonic() - plan_cause_arrived_);
+  counters_.latencies.Add(latency);
   metrics_->OnPlan(Seconds(absl::ToDoubleSeconds(scheduler_->decide_time())),
-                   Seconds(absl::ToDoubleSeconds(latency)));
+                   Seconds(latency));
   return true;
 }
 

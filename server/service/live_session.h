@@ -24,6 +24,7 @@
 #include "server/service/node.h"
 #include "server/service/outbox.h"
 #include "server/service/overload_guard.h"
+#include "server/service/recent_latencies.h"
 #include "server/service/session.h"
 
 namespace kvplace {
@@ -46,6 +47,8 @@ struct SessionCounters {
   uint64_t resyncs = 0;
   // Messages that were not applied.
   uint64_t dropped = 0;
+  // From the arrival of a step to the hand-over of its plan.
+  RecentLatencies latencies;
 };
 
 class LiveSession {
@@ -113,6 +116,11 @@ class LiveSession {
   const SessionCounters& counters_locked() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu) {
     return counters_;
+  }
+  // Time since the last message.
+  absl::Duration silence_locked() const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu) {
+    return terms_.clock->Monotonic() - last_heard_;
   }
 
   // --- constant ---

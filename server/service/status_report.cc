@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "server/convert/plan_codec.h"
 #include "server/core/cost_model.h"
 
 namespace kvplace {
@@ -65,6 +66,30 @@ void ReportHindsight(const HindsightTracker& tracker, v1::DeviceStatus* out) {
   out->set_hindsight_window_steps(bound->steps);
 }
 
+void ReportMoves(const StepWindow::Totals& totals, v1::DeviceStatus* out) {
+  for (size_t reason = 0; reason < totals.moved_blocks.size(); ++reason) {
+    const auto& [done, failed, expired] = totals.moved_blocks[reason];
+    if (done + failed + expired == 0) continue;
+    v1::MoveCounts& moves = *out->add_moves();
+    moves.set_reason(MoveReasonToProto(static_cast<MoveReason>(reason)));
+    moves.set_done_blocks(done);
+    moves.set_failed_blocks(failed);
+    moves.set_expired_blocks(expired);
+  }
+}
+
+void ReportLatency(const RecentLatencies& recent, absl::Duration decide,
+                   v1::DeviceStatus* out) {
+  if (recent.count() == 0) return;
+  const RecentLatencies::Summary summary = recent.Summarize();
+  v1::PlanLatency& latency = *out->mutable_plan_latency();
+  latency.set_plans(static_cast<uint32_t>(recent.count()));
+  latency.set_median_seconds(summary.median);
+  latency.set_p99_seconds(summary.p99);
+  latency.set_longest_seconds(summary.longest);
+  latency.set_decide_seconds(absl::ToDoubleSeconds(decide));
+}
+
 // REQUIRES: the session lives and its node is locked.
 void ReportDevice(const LiveSession& session, v1::DeviceStatus* out) {
   session.AssertLocked();
@@ -85,6 +110,9 @@ void ReportDevice(const LiveSession& session, v1::DeviceStatus* out) {
   }
   ReportWindow(scheduler.window(), CostModel(hello.device).peak(), out);
   ReportHindsight(*scheduler.hindsight(), out);
+  ReportMoves(scheduler.window().totals(), out);
+  ReportLatency(session.counters_locked().latencies, scheduler.decide_time(),
+                out);
   out->set_mode(ModeToProto(scheduler.policy().settings.mode));
   out->set_policy(scheduler.policy().settings.policy);
 }
@@ -162,6 +190,7 @@ void ReportSessions(const Node& node, std::vector<v1::SessionStatus>* out) {
     status.set_plans(counters.plans);
     status.set_resyncs(counters.resyncs);
     status.set_rejected(counters.dropped);
+    status.set_silent_seconds(absl::ToDoubleSeconds(session->silence_locked()));
   }
 }
 

@@ -7,11 +7,14 @@
 #ifndef KVPLACE_SERVER_SERVICE_STEP_WINDOW_H_
 #define KVPLACE_SERVER_SERVICE_STEP_WINDOW_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
 #include "server/core/device_model.h"
 #include "server/core/metrics_sink.h"
+#include "server/core/plan.h"
 #include "server/core/units.h"
 
 namespace kvplace {
@@ -24,6 +27,11 @@ class StepWindow {
            const std::optional<StepMeasurement>& measured);
   // The same step had plans been executed (observe mode).
   void AddObserved(const StepAccount& step);
+  // Planned moves that were reported on.
+  void AddMoves(MoveReason reason, MoveOutcome outcome, uint64_t blocks) {
+    totals_.moved_blocks[static_cast<size_t>(reason)]
+                        [static_cast<size_t>(outcome)] += blocks;
+  }
 
   struct Totals {
     uint64_t steps = 0;
@@ -33,6 +41,9 @@ class StepWindow {
     uint64_t dram_read_bytes = 0;
     uint64_t moved_bytes = 0;
     double observed_seconds = 0;
+    // By reason and outcome.
+    std::array<std::array<uint64_t, kMoveOutcomes>, kMoveReasons>
+        moved_blocks{};
   };
   const Totals& totals() const { return totals_; }
 

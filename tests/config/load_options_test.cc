@@ -27,6 +27,7 @@ const std::map<std::string, std::string>& OtherValues() {
       {"listen", "[::1]:7"},
       {"metrics-listen", "off"},
       {"metrics-groups", "32"},
+      {"status-listen", "off"},
       {"port-file", "/p"},
       {"keepalive-time", "1m"},
       {"keepalive-timeout", "3s"},

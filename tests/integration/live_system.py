@@ -88,7 +88,7 @@ class System:
         if os.path.exists(port_file):
             os.remove(port_file)
         process = self.start(DAEMON, "--listen", self.address or "127.0.0.1:0", "--metrics-listen", metrics,
-                             "--port-file", port_file, *flags, log="server.log")
+                             "--status-listen", "off", "--port-file", port_file, *flags, log="server.log")
 
         def serving():
             assert process.poll() is None, self.log("server.log")

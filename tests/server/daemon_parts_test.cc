@@ -157,18 +157,23 @@ TEST(AdminTokenFileTest, RefusesWhatIsNoSecretAndDoesNotSayIt) {
 TEST(PortFileTest, SaysWhatWasOpened) {
   TempDir dir;
   const std::string path = dir.File("ports.json");
-  ASSERT_THAT(WritePortFile(path, {"127.0.0.1:5", 5, "127.0.0.1:6", 6}),
+  ASSERT_THAT(WritePortFile(
+                  path, {"127.0.0.1:5", 5, "127.0.0.1:6", 6, "127.0.0.1:7", 7}),
               IsOk());
   auto json = nlohmann::json::parse(ReadFile(path));
   EXPECT_EQ(json["listen"], "127.0.0.1:5");
   EXPECT_EQ(json["grpc_port"], 5);
   EXPECT_EQ(json["metrics"], "127.0.0.1:6");
   EXPECT_EQ(json["metrics_port"], 6);
+  EXPECT_EQ(json["status"], "127.0.0.1:7");
+  EXPECT_EQ(json["status_port"], 7);
   EXPECT_TRUE(json["pid"].is_number());
   ASSERT_THAT(WritePortFile(path, {"[::1]:5", 5, "", std::nullopt}), IsOk());
   json = nlohmann::json::parse(ReadFile(path));
   EXPECT_TRUE(json["metrics"].is_null());
   EXPECT_TRUE(json["metrics_port"].is_null());
+  EXPECT_TRUE(json["status"].is_null());
+  EXPECT_TRUE(json["status_port"].is_null());
   // Nothing else is left behind.
   EXPECT_THAT(dir.List(), ElementsAre("ports.json"));
 }

@@ -134,7 +134,7 @@ class TestServer {
     const std::string port_file = dir_.File("ports.json");
     flags.insert(flags.begin(),
                  {"--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0",
-                  "--port-file=" + port_file});
+                  "--status-listen=127.0.0.1:0", "--port-file=" + port_file});
     process_.emplace(flags);
     Eventually(
         [&] { return !ReadFile(port_file).empty() || !process_->running(); });
@@ -146,11 +146,14 @@ class TestServer {
     }
     address_ = json["listen"];
     metrics_port_ = json["metrics_port"];
+    status_port_ = json["status_port"].is_null() ? 0 : int{json["status_port"]};
   }
 
   // host:port of gRPC.
   const std::string& address() const { return address_; }
   int metrics_port() const { return metrics_port_; }
+  // 0: the status page is off.
+  int status_port() const { return status_port_; }
   DaemonProcess& process() { return *process_; }
   // For files that belong to the server.
   std::string File(const std::string& name) const { return dir_.File(name); }
@@ -160,6 +163,7 @@ class TestServer {
   std::optional<DaemonProcess> process_;
   std::string address_;
   int metrics_port_ = 0;
+  int status_port_ = 0;
 };
 
 }  // namespace kvplace

@@ -159,10 +159,44 @@ TEST(LifecycleTest, MetricsAreServed) {
 TEST(LifecycleTest, MetricsCanBeOff) {
   TempDir dir;
   DaemonProcess process({"--listen=127.0.0.1:0", "--metrics-listen=off",
+                         "--status-listen=off",
                          "--port-file=" + dir.File("p")});
   ASSERT_TRUE(Eventually([&] { return !ReadFile(dir.File("p")).empty(); }));
   EXPECT_TRUE(
       nlohmann::json::parse(ReadFile(dir.File("p")))["metrics"].is_null());
+}
+
+TEST(LifecycleTest, TheStatusPageFollowsWorkersAndADrain) {
+  TestServer server({"--drain-deadline=1h"});
+  EXPECT_THAT(testing::HttpGet(server.status_port(), "/"),
+              HasSubstr("<title>kvplace status</title>"));
+  const auto document = [&server] {
+    return nlohmann::json::parse(testing::HttpBody(
+        testing::HttpGet(server.status_port(), "/api/v1/status")));
+  };
+  EXPECT_EQ(document()["server"]["listen"], server.address());
+  EXPECT_TRUE(document()["nodes"].empty());
+  TestWorker worker(Connect(server.address()), "n0");
+  worker.SendInventory();
+  worker.SendStep();
+  EXPECT_TRUE(Eventually([&] {
+    const auto nodes = document()["nodes"];
+    return nodes.size() == 1 && nodes[0]["devices"][0]["steps"] == 1;
+  })) << document();
+  EXPECT_EQ(document()["sessions"][0]["node_id"], "n0");
+  EXPECT_EQ(document()["server"]["draining"], false);
+  server.process().Signal(SIGTERM);
+  EXPECT_TRUE(
+      Eventually([&] { return document()["server"]["draining"] == true; }));
+  EXPECT_TRUE(worker.Finish().ok());
+  EXPECT_EQ(server.process().Wait(), 0) << server.process().err();
+}
+
+TEST(LifecycleTest, TheStatusPageCanBeOff) {
+  for (const char* off : {"--status-listen=off", "--status-listen="}) {
+    TestServer server({off});
+    EXPECT_EQ(server.status_port(), 0) << off;
+  }
 }
 
 TEST(LifecycleTest, TheLogIsJsonIfAskedFor) {
@@ -183,9 +217,14 @@ TEST(LifecycleTest, TheLogIsJsonIfAskedFor) {
 TEST(LifecycleTest, WarnsOfWhatOthersReach) {
   TempDir dir;
   DaemonProcess process({"--listen=0.0.0.0:0", "--metrics-listen=off",
+                         "--status-listen=off",
                          "--port-file=" + dir.File("p")});
   EXPECT_TRUE(process.Logs("plaintext on an address that others reach"));
   EXPECT_TRUE(process.Logs("set --admin-token-file"));
+  DaemonProcess page({"--listen=127.0.0.1:0", "--metrics-listen=off",
+                      "--status-listen=0.0.0.0:0",
+                      "--port-file=" + dir.File("q")});
+  EXPECT_TRUE(page.Logs("whoever reaches the status page reads"));
 }
 
 TEST(LifecycleTest, RecordsSessions) {

@@ -99,18 +99,28 @@ TEST(UsageTest, TheDocumentedConfigurationIsGood) {
 TEST(UsageTest, APortInUseIsNamedWithItsFlag) {
   TestServer server;
   const RunResult grpc =
-      RunProgram({"--listen=" + server.address(), "--metrics-listen=off"});
+      RunProgram({"--listen=" + server.address(), "--metrics-listen=off",
+                  "--status-listen=off"});
   EXPECT_EQ(grpc.status, 2);
   EXPECT_THAT(grpc.err, HasSubstr("--listen " + server.address() +
                                   ": Address already in use"));
   EXPECT_EQ(Lines(grpc.err), 1) << grpc.err;
   const std::string metrics = absl::StrCat("127.0.0.1:", server.metrics_port());
   const RunResult http =
-      RunProgram({"--listen=127.0.0.1:0", "--metrics-listen=" + metrics});
+      RunProgram({"--listen=127.0.0.1:0", "--metrics-listen=" + metrics,
+                  "--status-listen=off"});
   EXPECT_EQ(http.status, 2);
   EXPECT_THAT(http.err, HasSubstr("--metrics-listen " + metrics +
                                   ": Address already in use"));
   EXPECT_EQ(Lines(http.err), 1) << http.err;
+  const std::string page = absl::StrCat("127.0.0.1:", server.status_port());
+  const RunResult status =
+      RunProgram({"--listen=127.0.0.1:0", "--metrics-listen=off",
+                  "--status-listen=" + page});
+  EXPECT_EQ(status.status, 2);
+  EXPECT_THAT(status.err, HasSubstr("--status-listen " + page +
+                                    ": Address already in use"));
+  EXPECT_EQ(Lines(status.err), 1) << status.err;
   // And the one that was there is still well.
   EXPECT_TRUE(server.process().running());
 }
@@ -131,7 +141,8 @@ TEST(UsageTest, FilesThatCannotBeUsedStopTheStart) {
       {{"--listen=192.0.2.1:1"}, "Cannot assign requested address"},
   };
   for (const auto& [flags, text] : cases) {
-    std::vector<std::string> arguments = {"--metrics-listen=off"};
+    std::vector<std::string> arguments = {"--metrics-listen=off",
+                                          "--status-listen=off"};
     if (flags[0].rfind("--listen", 0) != 0) {
       arguments.push_back("--listen=127.0.0.1:0");
     }

@@ -10,6 +10,7 @@
 #include "absl/synchronization/notification.h"
 #include "server/service/overload_guard.h"
 #include "server/service/plan_ledger.h"
+#include "server/service/recent_latencies.h"
 #include "server/service/service_options.h"
 #include "server/service/status_bridge.h"
 #include "server/service/step_window.h"
@@ -216,6 +217,27 @@ TEST(SweeperThreadTest, RunsUntilItIsDestroyed) {
   const int after = runs;
   EXPECT_GE(after, 2);
   EXPECT_EQ(runs, after);
+}
+
+TEST(RecentLatenciesTest, ForgetsAllButTheLast) {
+  RecentLatencies latencies;
+  EXPECT_EQ(latencies.count(), 0u);
+  for (int i = 1; i <= 1000; ++i) latencies.Add(i);
+  EXPECT_EQ(latencies.count(), 128u);
+  // 873..1000 are left: the 64th, the 127th and the last of them.
+  const RecentLatencies::Summary summary = latencies.Summarize();
+  EXPECT_EQ(summary.median, 936);
+  EXPECT_EQ(summary.p99, 999);
+  EXPECT_EQ(summary.longest, 1000);
+}
+
+TEST(RecentLatenciesTest, OneIsEveryQuantile) {
+  RecentLatencies latencies;
+  latencies.Add(0.5);
+  const RecentLatencies::Summary summary = latencies.Summarize();
+  EXPECT_EQ(summary.median, 0.5);
+  EXPECT_EQ(summary.p99, 0.5);
+  EXPECT_EQ(summary.longest, 0.5);
 }
 
 }  // namespace

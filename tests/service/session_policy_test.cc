@@ -285,6 +285,36 @@ TEST_F(PolicyTest, MovesAreCountedByReasonAndOutcome) {
   worker->Send(StepReading(2, {2}));
   EXPECT_EQ(moves(MoveReason::kCapacity, MoveOutcome::kDone), 1u);
   EXPECT_EQ(moves(MoveReason::kMiss, MoveOutcome::kDone), 1u);
+  // Operators see the same, in order of reason.
+  const v1::DeviceStatus device_status = status();
+  std::vector<std::vector<uint64_t>> told;
+  for (const v1::MoveCounts& m : device_status.moves()) {
+    told.push_back({static_cast<uint64_t>(m.reason()), m.done_blocks(),
+                    m.failed_blocks(), m.expired_blocks()});
+  }
+  EXPECT_THAT(told,
+              ElementsAre(ElementsAre(v1::MOVE_REASON_MISS, 1, 1, 0),
+                          ElementsAre(v1::MOVE_REASON_PREFETCH, 0, 1, 0),
+                          ElementsAre(v1::MOVE_REASON_CAPACITY, 1, 0, 0),
+                          ElementsAre(v1::MOVE_REASON_REBALANCE, 1, 1, 0)));
+}
+
+TEST_F(PolicyTest, PlanLatencyIsOfThePlansThatWereHandedOver) {
+  auto worker = ConnectReady();
+  EXPECT_FALSE(status().has_plan_latency());
+  worker->Take();
+  EXPECT_EQ(status().plan_latency().plans(), 1u);
+  EXPECT_EQ(status().plan_latency().longest_seconds(), 0);
+  for (int64_t step = 0; step < 2; ++step) {
+    worker->Send(StepReading(step, {0}));
+    clock_.Advance(absl::Milliseconds(125 * (step + 1)));
+    worker->Take();
+  }
+  const v1::PlanLatency latency = status().plan_latency();
+  EXPECT_EQ(latency.plans(), 3u);
+  EXPECT_EQ(latency.median_seconds(), 0.125);
+  EXPECT_EQ(latency.p99_seconds(), 0.25);
+  EXPECT_EQ(latency.longest_seconds(), 0.25);
 }
 
 TEST_F(PolicyTest, StatusesFollowTheSession) {
@@ -329,6 +359,9 @@ TEST_F(PolicyTest, StatusesFollowTheSession) {
   EXPECT_EQ(sessions[0].messages(), 3u);
   EXPECT_EQ(sessions[0].plans(), 1u);
   EXPECT_TRUE(sessions[0].ready());
+  EXPECT_EQ(sessions[0].silent_seconds(), 0);
+  clock_.Advance(absl::Milliseconds(1500));
+  EXPECT_EQ(registry_->Sessions()[0].silent_seconds(), 1.5);
 }
 
 TEST_F(PolicyTest, RanksByWhatASequenceWouldCost) {

@@ -23,8 +23,7 @@ BlockHistory::Count::Count(double decay)
 BlockHistory::Tables::Tables()
     : long_decay(kLongDecay), short_decay(kShortDecay) {
   for (size_t age = 0; age < ages.size(); ++age) {
-    ages[age] =
-        static_cast<float>(std::log2(1 + static_cast<double>(age)) / 6);
+    ages[age] = static_cast<float>(std::log2(1 + static_cast<double>(age)) / 6);
   }
 }
 
@@ -50,8 +49,10 @@ bool BlockHistory::OnRead(BlockId block, uint32_t step) {
     long_count = tables_->long_decay.Decayed(record.long_count, age);
     short_count = tables_->short_decay.Decayed(record.short_count, age);
   }
-  record.long_count = static_cast<int16_t>(tables_->long_decay.AfterRead(long_count));
-  record.short_count = static_cast<int16_t>(tables_->short_decay.AfterRead(short_count));
+  record.long_count =
+      static_cast<int16_t>(tables_->long_decay.AfterRead(long_count));
+  record.short_count =
+      static_cast<int16_t>(tables_->short_decay.AfterRead(short_count));
   record.last_read = step;
   return true;
 }

@@ -266,7 +266,8 @@ TEST(ValueModel, LogProbabilityIsNearTheFormula) {
   }
   EXPECT_EQ(ValueModel(1).LogProbability(-1e30f),
             ValueModel(1).LogProbability(-16));
-  EXPECT_EQ(ValueModel(1).LogProbability(1e30f), ValueModel(1).LogProbability(16));
+  EXPECT_EQ(ValueModel(1).LogProbability(1e30f),
+            ValueModel(1).LogProbability(16));
 }
 
 }  // namespace

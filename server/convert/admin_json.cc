@@ -1,12 +1,46 @@
-#include "client/cli/live_json.h"
+#include "server/convert/admin_json.h"
 
 #include <map>
 #include <string>
 
-#include "client/cli/live_report.h"
-
 namespace kvplace {
 namespace {
+
+const char* ReasonName(v1::MoveReason reason) {
+  switch (reason) {
+    case v1::MOVE_REASON_MISS:
+      return "miss";
+    case v1::MOVE_REASON_PREFETCH:
+      return "prefetch";
+    case v1::MOVE_REASON_CAPACITY:
+      return "capacity";
+    case v1::MOVE_REASON_REBALANCE:
+      return "rebalance";
+    default:
+      return "unknown";
+  }
+}
+
+OrderedJson MovesJson(const v1::DeviceStatus& device) {
+  OrderedJson moves = OrderedJson::array();
+  for (const v1::MoveCounts& m : device.moves()) {
+    moves.push_back({{"reason", ReasonName(m.reason())},
+                     {"done_blocks", m.done_blocks()},
+                     {"failed_blocks", m.failed_blocks()},
+                     {"expired_blocks", m.expired_blocks()}});
+  }
+  return moves;
+}
+
+OrderedJson LatencyJson(const v1::DeviceStatus& device) {
+  if (!device.has_plan_latency()) return nullptr;
+  const v1::PlanLatency& latency = device.plan_latency();
+  return {{"plans", latency.plans()},
+          {"median_seconds", latency.median_seconds()},
+          {"p99_seconds", latency.p99_seconds()},
+          {"longest_seconds", latency.longest_seconds()},
+          {"decide_seconds", latency.decide_seconds()}};
+}
 
 OrderedJson ToJson(const v1::DeviceStatus& d) {
   return {
@@ -49,10 +83,25 @@ OrderedJson ToJson(const v1::DeviceStatus& d) {
       {"read_bytes", d.read_bytes()},
       {"dram_read_bytes", d.dram_read_bytes()},
       {"moved_bytes", d.moved_bytes()},
-      {"observed_plan_seconds", d.observed_plan_seconds()}};
+      {"observed_plan_seconds", d.observed_plan_seconds()},
+      {"moves", MovesJson(d)},
+      {"plan_latency", LatencyJson(d)}};
 }
 
 }  // namespace
+
+std::string ModeName(v1::Mode mode) {
+  switch (mode) {
+    case v1::MODE_ACT:
+      return "act";
+    case v1::MODE_ADVISE:
+      return "advise";
+    case v1::MODE_OBSERVE:
+      return "observe";
+    default:
+      return "unknown";
+  }
+}
 
 OrderedJson ToJson(const v1::NodeStatus& node) {
   OrderedJson devices = OrderedJson::array();
@@ -69,11 +118,17 @@ OrderedJson ToJson(const v1::NodeStatus& node) {
 }
 
 OrderedJson ToJson(const v1::SessionStatus& s) {
-  return {{"node_id", s.node_id()},   {"device_index", s.device_index()},
-          {"epoch", s.epoch()},       {"incarnation", s.incarnation()},
-          {"peer", s.peer()},         {"ready", s.ready()},
-          {"messages", s.messages()}, {"plans", s.plans()},
-          {"resyncs", s.resyncs()},   {"rejected", s.rejected()}};
+  return {{"node_id", s.node_id()},
+          {"device_index", s.device_index()},
+          {"epoch", s.epoch()},
+          {"incarnation", s.incarnation()},
+          {"peer", s.peer()},
+          {"ready", s.ready()},
+          {"messages", s.messages()},
+          {"plans", s.plans()},
+          {"resyncs", s.resyncs()},
+          {"rejected", s.rejected()},
+          {"silent_seconds", s.silent_seconds()}};
 }
 
 OrderedJson ToJson(const v1::SequenceStatus& s) {
