@@ -1,4 +1,4 @@
-"""Checks of a script of scripts/deploy: a line for each, and a count at the end."""
+"""Checks of a script of scripts/deploy-checks: a line for each, and a count at the end."""
 
 import sys
 import time
