@@ -68,9 +68,13 @@ inline std::string HttpExchange(int port, const std::string& bytes) {
   return connection.ReadAll();
 }
 
-// The whole answer, head and body; empty if there is none.
-inline std::string HttpGet(int port, const std::string& path) {
-  return HttpExchange(port, "GET " + path + " HTTP/1.0\r\n\r\n");
+// The whole answer, head and body; empty if there is none. `headers`: each with
+// its end of line.
+inline std::string HttpGet(int port, const std::string& path,
+                           const std::string& headers = "",
+                           const std::string& method = "GET") {
+  return HttpExchange(port,
+                      method + " " + path + " HTTP/1.0\r\n" + headers + "\r\n");
 }
 
 // What follows the head.

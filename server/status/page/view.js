@@ -219,11 +219,22 @@ function drawMoves(devices, history) {
 }
 
 let latencyChart;
+let latencyWidth = 0;
+
+// As wide as the window lets it be, so that its words keep their size.
+function fitLatencyChart() {
+  const parent = $("latency-chart");
+  const width = Math.min(1160, Math.max(320, parent.clientWidth));
+  if (Math.abs(width - latencyWidth) < 40) return;
+  latencyWidth = width;
+  parent.replaceChildren();
+  latencyChart = new LineChart(parent, {
+    lines: ["p99", "median"], title: "Plan latency of the slowest device", width, height: 170, left: 56,
+  });
+}
 
 function drawLatency(devices, history, now) {
-  latencyChart ??= new LineChart($("latency-chart"), {
-    lines: ["p99", "median"], title: "Plan latency of the slowest device", width: 1160, height: 170, left: 56,
-  });
+  fitLatencyChart();
   const samples = history.fleet();
   const last = samples.at(-1);
   latencyChart.draw({
