@@ -74,6 +74,7 @@ const checks = {
     assert.match(hbm, /^\s*\d+\.\d% of [\d.]+ MiB/);
     assert.match(dram, /capacity not declared/);
     assert.ok(Number(blocks.replaceAll(",", "")) > 1000 && device.live_blocks > 1000, blocks);
+    assert.match(await text("#summary"), /Roofline reached\s+\d+\.\d%\s+Reads that miss HBM\s+\d+\.\d%/);
   },
 
   async "both bounds are drawn as live lines"() {

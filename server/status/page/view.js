@@ -90,11 +90,12 @@ const NUMBER = "number";
 
 function drawSummary(doc, devices) {
   const sum = (field) => devices.reduce((total, d) => total + (d[field] || 0), 0);
-  // Weighted by time, as totals of the fleet would be.
+  // Weighted by time, as totals of the fleet would be; a last step alone may be
+  // empty.
   const mean = (value) => {
     const known = devices.filter((d) => d.steps > 0 && typeof value(d) === "number");
-    const weight = known.reduce((total, d) => total + d.step_seconds, 0);
-    return weight > 0 ? known.reduce((total, d) => total + value(d) * d.step_seconds, 0) / weight : null;
+    const weight = known.reduce((total, d) => total + d.total_seconds, 0);
+    return weight > 0 ? known.reduce((total, d) => total + value(d) * d.total_seconds, 0) / weight : null;
   };
   const latencies = devices.filter((d) => d.plan_latency).map((d) => d.plan_latency.p99_seconds);
   const tiles = [
