@@ -24,20 +24,6 @@ std::optional<size_t> Place(const std::vector<BlockId>& list, BlockId block) {
 
 }  // namespace
 
-absl::string_view Name(Leader rule) {
-  switch (rule) {
-    case Leader::kValues:
-      return "values";
-    case Leader::kLru:
-      return "lru";
-    case Leader::kLfu:
-      return "lfu";
-    case Leader::kStatic:
-      return "static";
-  }
-  return "unknown";
-}
-
 std::optional<BlockWorth> WorthOf(const DeviceModel& model, BlockId block) {
   if (!model.orders().ranking || !model.blocks().alive(block)) {
     return std::nullopt;

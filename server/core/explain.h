@@ -17,9 +17,6 @@
 
 namespace kvplace {
 
-// "values", "lru", "lfu", "static".
-absl::string_view Name(Leader rule);
-
 // What a policy that ranks by value makes of a block, as of the last step that
 // the model heard of (docs/policy.md).
 struct BlockWorth {

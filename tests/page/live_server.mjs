@@ -42,7 +42,8 @@ export class LiveServer {
     // A short window: bounds are worked out only where a processor has nothing
     // else to do.
     const daemon = this.#start("kvplaced", ["--listen", this.listen, "--metrics-listen", "off",
-      "--status-listen", this.status, "--port-file", file, "--hindsight-cpu-share", "1", "--hindsight-window-steps", "4", "--drain-deadline", "0s"]);
+      "--status-listen", this.status, "--port-file", file, "--hindsight-cpu-share", "1",
+      "--hindsight-window-steps", "4", "--drain-deadline", "0s"]);
     let ports;
     await until(() => {
       if (daemon.exitCode !== null) throw new Error(`kvplaced ended: ${this.log("kvplaced")}`);

@@ -146,13 +146,12 @@ class TestServer {
     }
     address_ = json["listen"];
     metrics_port_ = json["metrics_port"];
-    status_port_ = json["status_port"].is_null() ? 0 : int{json["status_port"]};
+    status_port_ = json["status_port"];
   }
 
   // host:port of gRPC.
   const std::string& address() const { return address_; }
   int metrics_port() const { return metrics_port_; }
-  // 0: the status page is off.
   int status_port() const { return status_port_; }
   DaemonProcess& process() { return *process_; }
   // For files that belong to the server.

@@ -42,8 +42,8 @@ async function ask() {
 
 function take(doc) {
   if (last && doc.server.started_seconds !== last.server.started_seconds) {
-    $("notes").textContent =
-      `kvplaced was restarted at ${f.clock(new Date(1000 * doc.server.started_seconds))}; workers come back by themselves.`;
+    const when = f.clock(new Date(1000 * doc.server.started_seconds));
+    $("notes").textContent = `kvplaced was restarted at ${when}; workers come back by themselves.`;
   }
   last = doc;
   failures = 0;
@@ -89,5 +89,6 @@ $("pause").addEventListener("click", () => {
 });
 $("filter").addEventListener("input", redraw);
 $("order").addEventListener("change", redraw);
+addEventListener("resize", redraw);
 
 turn();

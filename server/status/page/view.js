@@ -90,11 +90,12 @@ const NUMBER = "number";
 
 function drawSummary(doc, devices) {
   const sum = (field) => devices.reduce((total, d) => total + (d[field] || 0), 0);
-  // Weighted by time, as totals of the fleet would be.
+  // Weighted by time, as totals of the fleet would be; a last step alone may be
+  // empty.
   const mean = (value) => {
     const known = devices.filter((d) => d.steps > 0 && typeof value(d) === "number");
-    const weight = known.reduce((total, d) => total + d.step_seconds, 0);
-    return weight > 0 ? known.reduce((total, d) => total + value(d) * d.step_seconds, 0) / weight : null;
+    const weight = known.reduce((total, d) => total + d.total_seconds, 0);
+    return weight > 0 ? known.reduce((total, d) => total + value(d) * d.total_seconds, 0) / weight : null;
   };
   const latencies = devices.filter((d) => d.plan_latency).map((d) => d.plan_latency.p99_seconds);
   const tiles = [
@@ -219,11 +220,22 @@ function drawMoves(devices, history) {
 }
 
 let latencyChart;
+let latencyWidth = 0;
+
+// As wide as the window lets it be, so that its words keep their size.
+function fitLatencyChart() {
+  const parent = $("latency-chart");
+  const width = Math.min(1160, Math.max(320, parent.clientWidth));
+  if (Math.abs(width - latencyWidth) < 40) return;
+  latencyWidth = width;
+  parent.replaceChildren();
+  latencyChart = new LineChart(parent, {
+    lines: ["p99", "median"], title: "Plan latency of the slowest device", width, height: 170, left: 56,
+  });
+}
 
 function drawLatency(devices, history, now) {
-  latencyChart ??= new LineChart($("latency-chart"), {
-    lines: ["p99", "median"], title: "Plan latency of the slowest device", width: 1160, height: 170, left: 56,
-  });
+  fitLatencyChart();
   const samples = history.fleet();
   const last = samples.at(-1);
   latencyChart.draw({
