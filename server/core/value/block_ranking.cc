@@ -15,6 +15,8 @@ constexpr size_t kBuckets = 65536 / kKeysPerBucket;
 // Samples to learn from, per group and step, and per step.
 constexpr uint32_t kSamplesPerGroup = 16;
 constexpr uint32_t kMostSamples = 4096;
+// Handles that are looked at for each, where few are alive.
+constexpr uint32_t kTriesPerSample = 32;
 // Spare victims in a ranking, for those that are read before they are used.
 constexpr size_t kSpareFactor = 2;
 // A group that would promote so large a share of what it misses will go on to
@@ -153,7 +155,8 @@ void BlockRanking::LearnAndSample(const BlockTable& blocks) {
   const uint32_t count =
       std::min(kMostSamples,
                kSamplesPerGroup * static_cast<uint32_t>(price_keys_.size()));
-  for (uint32_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < kTriesPerSample * count && samples_.size() < count;
+       ++i) {
     const BlockId block(static_cast<uint32_t>((uint64_t{random_()} * handles) /
                                               (uint64_t{random_.max()} + 1)));
     if (!blocks.alive(block)) continue;
@@ -262,7 +265,8 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
   }
   heard_ = false;
   const uint64_t handles = blocks.handles();
-  uint64_t left = std::max<uint64_t>(kSlice, handles / 4);
+  auto left = static_cast<int64_t>(
+      std::max<uint64_t>(kSlice, blocks.live() / 4) * kDeadPerLive);
   if (cursor_ == 0) {
     leader_ = options_.guard ? shadows_.leader() : Leader::kValues;
     SetPriceKeys();
@@ -278,14 +282,18 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
   for (; left > 0 && cursor_ < handles; --left, ++cursor_) {
     const auto handle = static_cast<uint32_t>(cursor_);
     const Tier tier = residency.tier(BlockId(handle));
-    if (tier != Tier::kNone) ScoreBlock(handle, blocks, tier);
+    if (tier == Tier::kNone) continue;
+    ScoreBlock(handle, blocks, tier);
+    left -= kDeadPerLive - 1;
   }
   if (cursor_ == handles) FindCuts();
   for (; left > 0 && cursor_ >= handles && cursor_ < 2 * handles;
        --left, ++cursor_) {
     const auto handle = static_cast<uint32_t>(cursor_ - handles);
     const Tier tier = residency.tier(BlockId(handle));
-    if (tier != Tier::kNone) ListBlock(handle, blocks, tier);
+    if (tier == Tier::kNone) continue;
+    ListBlock(handle, blocks, tier);
+    left -= kDeadPerLive - 1;
   }
   if (cursor_ < 2 * handles) return false;
   cursor_ = 0;

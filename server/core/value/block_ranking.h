@@ -92,8 +92,8 @@ class BlockRanking {
   void EndStep(uint32_t step, const BlockTable& blocks,
                const Residency& residency);
 
-  // Learns from the steps heard and goes on with the ranking; at most
-  // kSlice visits of blocks for a small device, an eighth of a large one's. To
+  // Learns from the steps heard and goes on with the ranking, in two visits of
+  // each block: at most kSlice of them, or of a large device's an eighth. To
   // be called once per step, when nobody waits. True: a new ranking is in
   // force.
   bool Refresh(const BlockTable& blocks, const Residency& residency,
@@ -150,6 +150,8 @@ class BlockRanking {
   };
 
   static constexpr uint32_t kSlice = 131072;
+  // Handles that are not in use cost so much less.
+  static constexpr int64_t kDeadPerLive = 16;
   static constexpr int32_t kLeastKey = std::numeric_limits<int16_t>::min();
   // A promotion is taken to displace the n-th worst: n is the evictions of a
   // step, with a margin.

@@ -10,10 +10,13 @@ namespace {
 constexpr double kSmoothing = 1.0 / 24;
 // Steps before the first comparison.
 constexpr uint32_t kWarmUp = 16;
-// Another rule must be ahead by so much to be followed, where all blocks are in
-// the sample, and where they are not: a sample of lru errs.
+// Another rule must be ahead by so much to be followed: where all blocks are in
+// the sample, where they are not (a sample of lru errs), and where it holds
+// fewer than kFew of them in HBM.
 constexpr double kAhead = 1.03;
 constexpr double kAheadSampled = 1.1;
+constexpr double kAheadFew = 1.3;
+constexpr size_t kFew = 1024;
 // Steps for which it is: the first time, and at most.
 constexpr uint32_t kFirstPenalty = 64;
 constexpr uint32_t kMostPenalty = 1024;
@@ -219,7 +222,9 @@ void ShadowDirectories::Choose() {
     if (seconds(leader) < seconds(best)) best = leader;
   }
   // kValues measures what the device did, under whomever it followed.
-  const double ahead = shift_ == 0 ? kAhead : kAheadSampled;
+  const double ahead = shift_ == 0         ? kAhead
+                       : capacity_ >= kFew ? kAheadSampled
+                                           : kAheadFew;
   if (seconds(Leader::kValues) <= ahead * seconds(best)) {
     if (steps_ >= success_at_) penalty_ = 0;
     return;
