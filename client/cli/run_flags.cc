@@ -55,6 +55,11 @@ void AddRunFlags(CLI::App* command, RunFlags* flags) {
                    "Steps after which a read can change placement; 0 decides "
                    "in the worker; default: each policy's own")
       ->check(CLI::Range(0, 1000));
+  command
+      ->add_option("--sample-every", flags->sample_every,
+                   "Policies with a delay hear of one step in N (the last), "
+                   "as from a worker that samples")
+      ->check(CLI::Range(1, 1000));
   option("--mode", flags->mode, "Residency mode")
       ->check(CLI::IsMember({"inclusive", "exclusive"}));
   option("--read-routing", flags->read_routing,
@@ -85,6 +90,7 @@ RunSettings CheckRunFlags(const RunFlags& flags,
                "no DRAM copy to read");
   }
   settings.simulation.delay_steps = flags.delay_steps;
+  settings.simulation.sample_every = flags.sample_every;
   settings.simulation.annealing.seed = flags.seed;
   return settings;
 }

@@ -36,6 +36,7 @@ struct RunFlags {
   std::string hbm_capacity = "25%";
   std::vector<std::string> parameters;
   std::optional<int> delay_steps;
+  uint32_t sample_every = 1;
   std::string mode = "inclusive";
   std::string read_routing = "off";
   std::string fixed_bytes_per_phase = "0";

@@ -95,20 +95,27 @@ class Loop {
 
   absl::Status StepByPlan(uint32_t step) {
     // Hear of everything up to step - delay, then plan for this step.
+    bool news = step == 0;
     while (!unheard_.empty() &&
            unheard_.size() >= static_cast<size_t>(options_.delay_steps)) {
-      if (auto s = Hear(heard_steps_, unheard_.front()); !s.ok()) return s;
+      const bool whole = (heard_steps_ + 1) % options_.sample_every == 0;
+      if (auto s = Hear(heard_steps_, whole, unheard_.front()); !s.ok()) {
+        return s;
+      }
+      news |= whole;
       ++heard_steps_;
       spare_.push_back(std::move(unheard_.front()));
       unheard_.pop_front();
     }
-    if (auto s = Timed(
-            [this] { return planner_.MakePlan(policy_, model_, &plan_); });
-        !s.ok()) {
-      return s;
+    if (news) {
+      if (auto s = Timed(
+              [this] { return planner_.MakePlan(policy_, model_, &plan_); });
+          !s.ok()) {
+        return s;
+      }
+      SetOrder(size_t{step} * workload_.groups, /*phase_known=*/false);
+      model_.Refresh();
     }
-    SetOrder(size_t{step} * workload_.groups, /*phase_known=*/false);
-    model_.Refresh();
     Outcomes outcomes;
     if (!spare_.empty()) {
       outcomes = std::move(spare_.back());
@@ -126,19 +133,40 @@ class Loop {
     return absl::OkStatus();
   }
 
-  absl::Status Hear(uint32_t step, const Outcomes& outcomes) {
-    if (auto s = model_.BeginStep(StepIndex(step)); !s.ok()) return s;
+  // `whole`: with its reads. Of the steps before it since the last such one
+  // only births, moves and ends are heard, as parts of it.
+  absl::Status Hear(uint32_t step, bool whole, const Outcomes& outcomes) {
+    if (step % options_.sample_every == 0) {
+      const uint32_t last = step + options_.sample_every - 1;
+      if (auto s = model_.BeginStep(StepIndex(last)); !s.ok()) return s;
+    }
     StepAccount account;
     for (uint32_t g = 0; g < workload_.groups; ++g) {
       const size_t phase = size_t{step} * workload_.groups + g;
-      if (auto s = model_.ApplyPhase(
-              UpdateOf(workload_, phase, outcomes[g], &scratch_), &account);
+      const PhaseUpdate update =
+          UpdateOf(workload_, phase, outcomes[g], &scratch_);
+      if (auto s = model_.ApplyPhase(whole ? update : WithoutReads(update),
+                                     &account);
           !s.ok()) {
         return s;
       }
     }
-    model_.EndStep(account);
-    return absl::OkStatus();
+    if (!whole) return absl::OkStatus();
+    return Timed([&] {
+      model_.EndStep(account);
+      return absl::OkStatus();
+    });
+  }
+
+  static PhaseUpdate WithoutReads(const PhaseUpdate& update) {
+    PhaseUpdate rest;
+    rest.group = update.group;
+    rest.births = update.births;
+    rest.evicted = update.evicted;
+    rest.promoted = update.promoted;
+    rest.prefetched = update.prefetched;
+    rest.freed = update.freed;
+    return rest;
   }
 
   absl::Status StepByPhase(uint32_t step) {

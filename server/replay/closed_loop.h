@@ -70,6 +70,9 @@ struct OrderInForce {
 
 struct LoopOptions {
   int delay_steps = 1;
+  // With a delay: the planner sees the reads of one step in so many (>= 1), the
+  // last of them, and plans anew after these only.
+  uint32_t sample_every = 1;
   // Monotonic seconds, to time decisions; may be empty.
   std::function<double()> now;
   // Called after the start was chosen, for each order, and after each phase;

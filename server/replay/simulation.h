@@ -42,6 +42,8 @@ struct SimulationResult {
 struct SimulationOptions {
   // Unset: each policy's own.
   std::optional<int> delay_steps;
+  // See LoopOptions.
+  uint32_t sample_every = 1;
   // Of an online policy.
   PolicyParameters parameters;
   // For annealed-oracle; the longest window is the workload's.

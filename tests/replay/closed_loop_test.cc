@@ -27,6 +27,7 @@ struct Setting {
   ResidencyMode mode = ResidencyMode::kInclusive;
   bool read_routing = false;
   int delay = 1;
+  uint32_t sample_every = 1;
 };
 
 // Runs the policy and checks its schedule.
@@ -40,6 +41,7 @@ LoopResult RunChecked(const Workload& workload, uint64_t capacity,
   ScheduleChecker checker(workload, device);
   SimulationOptions options;
   options.delay_steps = setting.delay;
+  options.sample_every = setting.sample_every;
   options.annealing.iterations = 4;
   options.on_start = [&](const auto& hbm) { checker.Start(hbm); };
   options.on_phase = [&](size_t phase, const PhaseOutcome& outcome) {
@@ -245,6 +247,36 @@ TEST(ClosedLoopDelay, ReadsArriveExactlyWhenTheyShould) {
 }
 
 // ---- edges ----
+
+// Every policy's schedule stays valid, and new orders come after the steps that
+// were heard of only.
+TEST(ClosedLoopSampling, OrdersChangeAfterSampledStepsOnly) {
+  std::mt19937_64 random(7);
+  RandomWorkloadOptions shape;
+  shape.steps = 20;
+  const Workload workload = RandomWorkload(shape, random);
+  const DeviceConfig device =
+      DeviceFor(workload, SmallDevice(1, 1, 1).profile,
+                ResidencyMode::kInclusive, 9, Bytes(0), false);
+  for (const char* policy : {"lru", "lfu", "shadow-price", "balanced"}) {
+    SCOPED_TRACE(policy);
+    RunChecked(workload, 9, policy, {ResidencyMode::kInclusive, false, 1, 3});
+    std::vector<size_t> steps;
+    SimulationOptions options;
+    options.delay_steps = 2;
+    options.sample_every = 3;
+    options.on_order = [&](const OrderInForce& order) {
+      EXPECT_LT(order.model.step().value(),
+                static_cast<int64_t>(order.phase / workload.groups) + 1);
+      steps.push_back(order.phase / workload.groups);
+    };
+    ASSERT_THAT(Simulate(workload, device, policy, options), IsOk());
+    // The order of the start, and after steps 2, 5, 8, ... with delay 2.
+    std::vector<size_t> expected = {0, 0};
+    for (size_t s = 4; s < workload.steps; s += 3) expected.push_back(s);
+    EXPECT_EQ(steps, expected);
+  }
+}
 
 TEST(ClosedLoopEdges, NoReadsAtAll) {
   std::mt19937_64 random(1);

@@ -65,7 +65,7 @@ void ExpectNearBest(const Workload& workload, double factor) {
   const double refill =
       static_cast<double>((kSmallBlock * int64_t{kFit}).count()) / 100;
   const double ours = SecondsOf(workload, "shadow-price");
-testing::Test::RecordProperty("over_best",
+  testing::Test::RecordProperty("over_best",
                                 std::to_string((ours - refill) / best));
   EXPECT_LE(ours, factor * best + refill)
       << rules << "refill " << refill << ", factor " << (ours - refill) / best;
