@@ -95,7 +95,7 @@ class Loop {
 
   absl::Status StepByPlan(uint32_t step) {
     // Hear of everything up to step - delay, then plan for this step.
-    bool news = step == 0;
+    bool news = step == 0 || options_.sample_every == 1;
     while (!unheard_.empty() &&
            unheard_.size() >= static_cast<size_t>(options_.delay_steps)) {
       const bool whole = (heard_steps_ + 1) % options_.sample_every == 0;
@@ -151,11 +151,15 @@ class Loop {
         return s;
       }
     }
-    if (!whole) return absl::OkStatus();
-    return Timed([&] {
-      model_.EndStep(account);
-      return absl::OkStatus();
-    });
+    if (whole) EndStep(account);
+    return absl::OkStatus();
+  }
+
+  // Orders are prepared in it, so that it is part of deciding.
+  void EndStep(const StepAccount& account) {
+    const double start = options_.now ? options_.now() : 0;
+    model_.EndStep(account);
+    if (options_.now) decide_ += options_.now() - start;
   }
 
   static PhaseUpdate WithoutReads(const PhaseUpdate& update) {
@@ -199,7 +203,7 @@ class Loop {
       account.seconds += outcome_.seconds;
       Record(phase, outcome_);
     }
-    model_.EndStep(account);
+    EndStep(account);
     return absl::OkStatus();
   }
 

@@ -126,19 +126,23 @@ TEST_F(SimulationTest, UnknownPoliciesAreToldTheKnownOnes) {
                              HasSubstr("belady"))));
 }
 
-// A clock that advances by 2 seconds at each look: every decision takes that.
+// A clock that advances by 2 seconds at each look: every decision takes that,
+// and so does what a step's end has to do with it.
 TEST_F(SimulationTest, TimesDecisionsByStep) {
   double now = 0;
   SimulationOptions options;
   options.now = [&now] { return now += 2; };
   for (const auto& [delay, decisions] :
-       {std::pair(1, 1u), std::pair(0, workload_.groups)}) {
+       {std::pair(1, 2u), std::pair(0, workload_.groups + 1)}) {
     options.delay_steps = delay;
     const auto result = Simulate(workload_, device_, "lru", options);
     ASSERT_THAT(result, IsOk());
     ASSERT_EQ(result->run.decide_seconds.size(), workload_.steps);
-    for (const double seconds : result->run.decide_seconds) {
-      EXPECT_DOUBLE_EQ(seconds, 2.0 * decisions);
+    for (size_t step = 0; step < workload_.steps; ++step) {
+      // With a delay nothing has ended before the first plan.
+      const unsigned ended = delay > 0 && step == 0 ? 1 : 0;
+      EXPECT_DOUBLE_EQ(result->run.decide_seconds[step],
+                       2.0 * (decisions - ended));
     }
     EXPECT_DOUBLE_EQ(result->decide_microseconds_p50, 2e6 * decisions);
     EXPECT_DOUBLE_EQ(result->decide_microseconds_p99, 2e6 * decisions);
