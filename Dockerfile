@@ -30,8 +30,8 @@ RUN --mount=type=cache,target=/var/cache/ccache \
 FROM debian:bookworm-slim
 RUN apt-get -q update \
  && DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends \
-      ca-certificates libgrpc++1.51 libprometheus-cpp-pull1.0 libspdlog1.10 \
-      libssl3 libyaml-cpp0.7 libzstd1 \
+      ca-certificates libgrpc++1.51 libprometheus-cpp-core1.0 libcivetweb1 libspdlog1.10 \
+      libssl3 libyaml-cpp0.7 libzstd1 zlib1g \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/* /var/log/apt /var/log/dpkg.log \
  && install -d -o 10001 -g 10001 -m 0750 /var/lib/kvplace
 COPY --from=build /installed/usr/bin/ /usr/bin/
