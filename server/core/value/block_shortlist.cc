@@ -22,6 +22,17 @@ constexpr float kMissedDecay = 0.8f;
 // Keys are sorted by this many equal steps.
 constexpr int kSortBits = 12;
 
+// A counting sort of `in` into out[0 .. in.size()), by place(item) < places;
+// equals keep their order. `ends` is scratch.
+template <typename Item, typename Place>
+void SortByPlace(const std::vector<Item>& in, size_t places, Place place,
+                 std::vector<size_t>* ends, std::vector<Item>* out) {
+  ends->assign(places + 1, 0);
+  for (const Item& item : in) ++(*ends)[place(item) + 1];
+  std::partial_sum(ends->begin(), ends->end(), ends->begin());
+  for (const Item& item : in) (*out)[(*ends)[place(item)]++] = item;
+}
+
 }  // namespace
 
 void BlockRanking::Events::Begin(uint32_t now) {
@@ -103,7 +114,6 @@ void BlockRanking::ShortlistVictims(const BlockTable& blocks,
       blocks, std::min(static_cast<size_t>(evictions_), short_victims_.size()));
 }
 
-// A counting sort.
 void BlockRanking::SortByKey(const std::vector<Ranked>& in,
                              std::vector<Ranked>* out) {
   out->resize(in.size());
@@ -119,22 +129,17 @@ void BlockRanking::SortByKey(const std::vector<Ranked>& in,
   const auto place = [&](const Ranked& r) {
     return static_cast<size_t>((r.key - least) >> shift);
   };
-  ends_.assign(place({most, BlockId(0)}) + 2, 0);
-  for (const Ranked& r : in) ++ends_[place(r) + 1];
-  std::partial_sum(ends_.begin(), ends_.end(), ends_.begin());
-  for (const Ranked& r : in) (*out)[ends_[place(r)]++] = r;
+  SortByPlace(in, place({most, BlockId(0)}) + 1, place, &ends_, out);
 }
 
-// A counting sort of the first `count`.
+// The first `count`.
 void BlockRanking::OrderByGroup(const BlockTable& blocks, size_t count) {
   const auto end = short_victims_.begin() + static_cast<ptrdiff_t>(count);
   sorted_.assign(short_victims_.begin(), end);
-  ends_.assign(device_.groups.size() + 1, 0);
-  for (const Ranked& r : sorted_) ++ends_[blocks.group(r.block).value() + 1];
-  std::partial_sum(ends_.begin(), ends_.end(), ends_.begin());
-  for (const Ranked& r : sorted_) {
-    short_victims_[ends_[blocks.group(r.block).value()]++] = r;
-  }
+  SortByPlace(
+      sorted_, device_.groups.size(),
+      [&](const Ranked& r) { return blocks.group(r.block).value(); }, &ends_,
+      &short_victims_);
 }
 
 void BlockRanking::CountMissed(const BlockTable& blocks) {
