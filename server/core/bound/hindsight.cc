@@ -133,6 +133,7 @@ class SearchRounds {
                const Timer& timer)
       : window_(window),
         most_(options.max_sweeps),
+        most_rest_(options.most_rest),
         timer_(timer),
         seed_(options.seed) {}
 
@@ -150,7 +151,9 @@ class SearchRounds {
     for (uint32_t i = 0; i < count && !timer_.IsUp(); ++i) {
       const double progress = std::max(static_cast<double>(done_) / planned_,
                                        timer_.Share(from_, 1));
-      search_->Sweep(Cooled(progress, round_ == 0, prices));
+      SweepOptions sweep = Cooled(progress, round_ == 0, prices);
+      sweep.most_rest = most_rest_;
+      search_->Sweep(sweep);
       ++sweeps_;
       ++done_;
       if (done_ == planned_ || search_->Total() <= aim) return true;
@@ -167,6 +170,7 @@ class SearchRounds {
  private:
   const AccessWindow& window_;
   const uint32_t most_;
+  const uint32_t most_rest_;
   const Timer& timer_;
   const uint64_t seed_;
   std::optional<ScheduleSearch> search_;

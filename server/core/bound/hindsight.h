@@ -32,6 +32,9 @@ struct HindsightOptions {
   uint32_t max_iterations = 100000;
   // Most sweeps of the search for a schedule; 0: the instant one only.
   uint32_t max_sweeps = 100000;
+  // Of the sweeps, see SweepOptions. For when time is shorter than for a
+  // minute.
+  uint32_t most_rest = 0;
   // Seconds by `now`, if that is set. May be exceeded by one iteration and one
   // sweep; the instant certificates are always there.
   double time_limit_seconds = 60;

@@ -53,12 +53,12 @@ struct RollingOptions {
   // HindsightOptions. A smaller one gets more, up to 16 times as much, so that
   // no window costs more than that one; one without prices to start from gets
   // twice as much. (64 steps of 32 groups that read 64 of 512 pages of 4
-  // sequences: 0.2 to 0.9 s of CPU on a shared machine, a gap of 0.2
+  // sequences: 0.2 to 0.5 s of CPU on a shared machine, a gap of 0.2
   // to 2%, 3.0% where reads hardly repeat and HBM holds 40%; in the first
   // window up to 5%. tests/trace/rolling_bound_speed_test.cc prints this.)
   double gap = 0.005;
   uint32_t max_iterations = 6;
-  uint32_t max_sweeps = 14;
+  uint32_t max_sweeps = 18;
   // Asked now and then; true ends the work with what there is by then.
   std::function<bool()> stop;
 };

@@ -10,8 +10,14 @@ namespace {
 
 // A fetch near the use, where rent is least: in phases.
 constexpr uint32_t kNear = 60;
+constexpr uint8_t kMostQuiet = 255;
 // The lower half of a random number.
 constexpr uint64_t kLow = 0xffffffff;
+
+// Bits first .. last, of 64 phases.
+uint64_t MaskOf(uint32_t first, uint32_t last) {
+  return (~uint64_t{0} << (first % 64)) & (~uint64_t{0} >> (63 - last % 64));
+}
 
 }  // namespace
 
@@ -38,6 +44,7 @@ void ScheduleSearch::Restart(ClairvoyantSchedule start) {
   phases_.assign(phases, Phase());
   resident_.assign(phases, 0);
   full_.assign((size_t{phases} + 63) / 64, 0);
+  quiet_.assign(window_.blocks(), 0);
   const double fixed =
       static_cast<double>(window_.device().fixed_bytes_per_phase.count());
   for (uint32_t p = 0; p < phases; ++p) {
@@ -150,29 +157,29 @@ void ScheduleSearch::Count(uint32_t block, double sign) {
 void ScheduleSearch::Occupy(const Stay& stay, int64_t bytes) {
   if (!stay.resident()) return;
   const int64_t most = window_.capacity().count() - room_;
-  for (uint32_t p = stay.from; p <= stay.until; ++p) {
-    resident_[p] += bytes;
-    const uint64_t bit = uint64_t{1} << (p % 64);
-    if (resident_[p] > most) {
-      full_[p / 64] |= bit;
-    } else {
-      full_[p / 64] &= ~bit;
+  for (uint32_t p = stay.from; p <= stay.until;) {
+    const uint32_t word = p / 64;
+    const uint32_t end = std::min(stay.until + 1, 64 * (word + 1));
+    const uint64_t these = MaskOf(p, end - 1);
+    uint64_t full = 0;
+    for (; p < end; ++p) {
+      resident_[p] += bytes;
+      full |= uint64_t{resident_[p] > most} << (p % 64);
     }
+    full_[word] = (full_[word] & ~these) | full;
   }
 }
 
 bool ScheduleSearch::Open(uint32_t first, uint32_t end) const {
   if (first >= end) return true;
   const uint32_t last = end - 1;
-  const uint64_t from_first = ~uint64_t{0} << (first % 64);
-  const uint64_t to_last = ~uint64_t{0} >> (63 - last % 64);
   uint32_t word = first / 64;
-  if (word == last / 64) return (full_[word] & from_first & to_last) == 0;
-  if ((full_[word] & from_first) != 0) return false;
+  if (word == last / 64) return (full_[word] & MaskOf(first, last)) == 0;
+  if ((full_[word] & MaskOf(first, first | 63)) != 0) return false;
   for (++word; word < last / 64; ++word) {
     if (full_[word] != 0) return false;
   }
-  return (full_[word] & to_last) == 0;
+  return (full_[word] & MaskOf(0, last)) == 0;
 }
 
 bool ScheduleSearch::OpenFor(size_t j, uint32_t first, uint32_t end) const {
@@ -381,10 +388,18 @@ uint64_t ScheduleSearch::Sweep(const SweepOptions& options) {
   std::shuffle(order_.begin(), order_.end(), random_);
   uint64_t moved = 0;
   for (const uint32_t block : order_) {
+    uint8_t& quiet = quiet_[block];
+    const uint32_t rest = std::min<uint32_t>(quiet, options.most_rest);
+    if (rest > 0 && random_() % (rest + 1) != 0) continue;
     TakeInHand(block);
     FindPath(block);
     TracePath(block);
-    if (Replace(block)) ++moved;
+    if (Replace(block)) {
+      ++moved;
+      quiet = 0;
+    } else if (quiet < kMostQuiet) {
+      ++quiet;
+    }
   }
   width_ = corner_ = 0;
   return moved;

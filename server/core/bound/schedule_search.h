@@ -10,7 +10,7 @@
 // first (`smoothing`), so that within a phase the block that pays most rent is
 // the one that stays out.
 //
-// Thread-safety: one thread at a time. Memory: 16 bytes per use.
+// Thread-safety: one thread at a time. Memory: 16 bytes per use, 5 per block.
 #ifndef KVPLACE_SERVER_CORE_BOUND_SCHEDULE_SEARCH_H_
 #define KVPLACE_SERVER_CORE_BOUND_SCHEDULE_SEARCH_H_
 
@@ -38,6 +38,10 @@ struct SweepOptions {
   double linear_share = 0;
   // Width of the rounded corner in block times b / B_D; 0: none.
   double smoothing = 0;
+  // Most of a schedule that cools down stays as it is: a block that did not
+  // move in its last n visits is visited with chance 1 / (1 + min(n,
+  // most_rest)). 0: each is visited.
+  uint32_t most_rest = 0;
 };
 
 class ScheduleSearch {
@@ -46,7 +50,7 @@ class ScheduleSearch {
   ScheduleSearch(const AccessWindow& window, ClairvoyantSchedule start,
                  uint64_t seed);
 
-  // One pass over all blocks, in random order. Returns how many moved.
+  // One pass over the blocks, in random order. Returns how many moved.
   uint64_t Sweep(const SweepOptions& options);
 
   // Time of the current schedule; read routing real-valued, so at most a little
@@ -109,6 +113,8 @@ class ScheduleSearch {
   ClairvoyantSchedule schedule_;
   std::mt19937_64 random_;
   std::vector<uint32_t> order_;
+  // By block: visits since it moved.
+  std::vector<uint8_t> quiet_;
 
   // The machine.
   const PhaseLimits limits_;

@@ -38,6 +38,7 @@ SweepOptions RandomSweep(const std::vector<PhasePrices>& prices,
   options.rent_share = static_cast<double>(random() % 2);
   options.linear_share = 0.25 * static_cast<double>(random() % 5);
   options.smoothing = static_cast<double>(random() % 4);
+  options.most_rest = static_cast<uint32_t>(random() % 4);
   return options;
 }
 
