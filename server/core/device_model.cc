@@ -25,12 +25,14 @@ StepAccount& StepAccount::operator+=(const StepAccount& o) {
   return *this;
 }
 
-DeviceModel::DeviceModel(DeviceConfig config, const Policy* policy)
+DeviceModel::DeviceModel(DeviceConfig config, const Policy* policy,
+                         uint32_t plan_lead)
     : config_(std::move(config)),
       cost_(config_),
       blocks_(config_),
       residency_(config_.handles(), config_.hbm_capacity),
       stats_(config_.handles()),
+      plan_lead_(plan_lead),
       policy_(policy) {
   RebuildIndex();
 }
@@ -141,7 +143,7 @@ void DeviceModel::RebuildRanking() {
     orders_.ranking->SetOptions(options);
     return;
   }
-  orders_.ranking.emplace(config_, options);
+  orders_.ranking.emplace(config_, options, plan_lead_);
   orders_.ranking->Start(blocks_, residency_);
   for (uint32_t h = 0; h < blocks_.handles(); ++h) {
     const BlockId block(h);

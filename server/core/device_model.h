@@ -79,8 +79,10 @@ struct StepAccount {
 class DeviceModel {
  public:
   // REQUIRES: Validate(config) is OK; `policy` outlives the model or its
-  // replacement.
-  DeviceModel(DeviceConfig config, const Policy* policy);
+  // replacement. Plans are for the step `plan_lead` steps after the last one
+  // heard; >= 1.
+  DeviceModel(DeviceConfig config, const Policy* policy,
+              uint32_t plan_lead = 1);
 
   // Forgets every block; keeps the configuration and the policy.
   void Clear();
@@ -167,6 +169,7 @@ class DeviceModel {
   BlockTable blocks_;
   Residency residency_;
   AccessStats stats_;
+  const uint32_t plan_lead_;
   const Policy* policy_;
   Orders orders_;
   // Of the offsets that it counts steps by.

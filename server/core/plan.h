@@ -26,7 +26,7 @@ absl::string_view Name(MoveReason reason);
 // The part of a standing order that belongs to one layer group.
 struct GroupOrder {
   // Promote whatever is read from DRAM; otherwise what `promote_if_read` lists,
-  // most wanted first.
+  // most wanted first: blocks in HBM too, which count once they have left it.
   bool promote_all = false;
   std::vector<BlockId> promote_if_read;
   // Copy in although not read, most wanted first.

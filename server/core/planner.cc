@@ -42,7 +42,7 @@ absl::Status Planner::Check(const DeviceModel& model,
   }
   for (const GroupOrder& group : order.groups) {
     if (auto s =
-            CheckOnce(model, group.promote_if_read, Tier::kDram, "promotions");
+            CheckOnce(model, group.promote_if_read, Tier::kNone, "promotions");
         !s.ok()) {
       return s;
     }

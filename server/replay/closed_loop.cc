@@ -18,7 +18,8 @@ class Loop {
         policy_(policy),
         future_(policy.traits().clairvoyant ? future : nullptr),
         options_(options),
-        model_(device, &policy),
+        model_(device, &policy,
+               static_cast<uint32_t>(std::max(options.delay_steps, 1))),
         device_(device),
         cost_(device) {}
 

@@ -20,11 +20,11 @@ namespace kvplace {
 
 class SmallModel {
  public:
-  // `policy` must outlive it.
-  SmallModel(DeviceConfig device, const Policy& policy)
+  // `policy` must outlive it; `plan_lead` as of DeviceModel.
+  SmallModel(DeviceConfig device, const Policy& policy, uint32_t plan_lead = 1)
       : handles_each_(device.groups[0].handles),
         policy_(policy),
-        model_(std::move(device), &policy) {}
+        model_(std::move(device), &policy, plan_lead) {}
 
   void Put(const std::vector<BlockId>& blocks, Tier tier) {
     for (const BlockId block : blocks) {

@@ -36,11 +36,12 @@ void ShadowPricePolicy::PlanPromotions(const DeviceModel& model, bool free,
     order->groups[g].promote_all = free || ranking.AdmitsAll(GroupId(g));
   }
   if (free) return;
-  ranking.VisitWanted(model.blocks(), [&](BlockId block, GroupId group) {
-    if (model.residency().tier(block) != Tier::kDram) return true;
-    order->groups[group.value()].promote_if_read.push_back(block);
-    return --longest > 0;
-  });
+  ranking.VisitWanted(
+      model.blocks(), model.residency(), order->evict_queue,
+      [&](BlockId block, GroupId group) {
+        order->groups[group.value()].promote_if_read.push_back(block);
+        return --longest > 0;
+      });
 }
 
 void ShadowPricePolicy::PlanPhase(const DeviceModel& model,

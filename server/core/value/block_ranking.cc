@@ -39,13 +39,15 @@ int32_t KeyOfLog2(double log2) {
 }  // namespace
 
 BlockRanking::BlockRanking(const DeviceConfig& device,
-                           const RankingOptions& options)
+                           const RankingOptions& options, uint32_t lead)
     : device_(device),
+      lead_(lead),
       options_(options),
       history_(device.handles()),
       model_(device.group_count().value()),
       prices_(device),
-      shadows_(device),
+      shadows_(device, lead),
+      samples_(lead),
       price_keys_(device.groups.size()),
       keys_(device.handles()),
       histogram_(kBuckets),
@@ -64,8 +66,9 @@ void BlockRanking::Clear() {
   leader_ = Leader::kValues;
   now_ = until_ = 0;
   heard_ = false;
+  elapsed_ = 1;
   evictions_ = 0;
-  samples_.clear();
+  samples_.assign(lead_, {});
   selections_.clear();
   phase_ = 0;
   cursor_ = 0;
@@ -141,27 +144,30 @@ void BlockRanking::SetPriceKeys() {
 }
 
 void BlockRanking::LearnAndSample(const BlockTable& blocks) {
+  // What was taken `lead_` steps ago is decided now.
+  std::vector<Sample>& samples = samples_.front();
   if (options_.learn) {
-    for (const Sample& sample : samples_) {
+    for (const Sample& sample : samples) {
       if (!blocks.alive_in(sample.block, sample.group)) continue;
       model_.Learn(sample.group, sample.features,
                    history_.last_read(sample.block) == now_);
     }
     model_.EndStep(1 - 1 / options_.memory_steps);
   }
-  samples_.clear();
+  samples.clear();
   const uint32_t handles = blocks.handles();
   if (!options_.learn || handles == 0) return;
   const uint32_t count =
       std::min(kMostSamples,
                kSamplesPerGroup * static_cast<uint32_t>(price_keys_.size()));
-  for (uint32_t i = 0; i < kTriesPerSample * count && samples_.size() < count;
+  for (uint32_t i = 0; i < kTriesPerSample * count && samples.size() < count;
        ++i) {
     const BlockId block(static_cast<uint32_t>((uint64_t{random_()} * handles) /
                                               (uint64_t{random_.max()} + 1)));
     if (!blocks.alive(block)) continue;
-    samples_.push_back({block, blocks.group(block), history_.At(block, now_)});
+    samples.push_back({block, blocks.group(block), history_.At(block, now_)});
   }
+  std::rotate(samples_.begin(), samples_.begin() + 1, samples_.end());
 }
 
 int32_t BlockRanking::KeyOf(const ValueFeatures& features,
@@ -217,9 +223,7 @@ void BlockRanking::FindCuts() {
     return kLeastKey + static_cast<int32_t>(bucket) * kKeysPerBucket;
   };
   cut_ = key_above(wanted_victims_);
-  const int32_t displaced =
-      key_above(static_cast<size_t>(kDisplaced * evictions_) + 1);
-  SetThresholds(displaced, &next_thresholds_);
+  SetThresholds(key_above(DisplacedByListed() + 1), &next_thresholds_);
 }
 
 void BlockRanking::ListBlock(uint32_t handle, const BlockTable& blocks,

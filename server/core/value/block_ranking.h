@@ -45,8 +45,10 @@ struct RankingOptions {
 
 class BlockRanking {
  public:
-  // `device` outlives the ranking.
-  BlockRanking(const DeviceConfig& device, const RankingOptions& options);
+  // `device` outlives the ranking. Plans are for the step `lead` steps after
+  // the last one heard; >= 1.
+  BlockRanking(const DeviceConfig& device, const RankingOptions& options,
+               uint32_t lead = 1);
 
   void Clear();
   void SetOptions(const RankingOptions& options) { options_ = options; }
@@ -121,11 +123,14 @@ class BlockRanking {
     return leader_ != Leader::kStatic &&
            missed.wanted >= kNearlyAll * missed.all;
   }
-  // Blocks of other groups in DRAM that are worth it when read, each once:
-  // first those that the last step missed or evicted; then as of the ranking,
-  // those first that are most likely to be read and worth most.
+  // Blocks of other groups that are worth it when read, each once: those in
+  // DRAM that the last step missed or evicted; those in DRAM as of the ranking,
+  // first the most likely to be read and worth most; and where steps go by
+  // unheard, those of `queue` (made by AppendVictims), which may have left HBM
+  // by then. Until visit(block, group) returns false.
   template <typename Visit>
-  void VisitWanted(const BlockTable& blocks, Visit visit) const;
+  void VisitWanted(const BlockTable& blocks, const Residency& residency,
+                   const std::vector<BlockId>& queue, Visit visit) const;
   int32_t KeyIfRead(BlockId block, GroupId group) const;
 
   // As of now, for whoever explains a decision.
@@ -153,9 +158,6 @@ class BlockRanking {
   // Handles that are not in use cost so much less.
   static constexpr int64_t kDeadPerLive = 16;
   static constexpr int32_t kLeastKey = std::numeric_limits<int16_t>::min();
-  // A promotion is taken to displace the n-th worst: n is the evictions of a
-  // step, with a margin.
-  static constexpr double kDisplaced = 1.5;
   // A group that would promote so large a share of what it misses promotes all.
   static constexpr float kNearlyAll = 0.95f;
 
@@ -185,16 +187,24 @@ class BlockRanking {
   bool WorthIt(BlockId block, GroupId group) const {
     return KeyIfRead(block, group) >= Threshold(group, false);
   }
+  // Of the steps before the one that a plan is for, not all are heard of.
+  bool Blind() const { return lead_ > 1 || elapsed_ > 1; }
+  // Which block of the victims, from the least one on, a promotion is taken to
+  // displace: of a block that was scored with the last step, and of one that
+  // the ranking lists, which may wait for its read for some steps.
+  size_t Displaced() const;
+  size_t DisplacedByListed() const;
   // Of the ranking, how many blocks a shortlist covers.
   size_t Covered() const;
   // Nearly: keys closer than the steps of the sort keep the order of `in`.
   void SortByKey(const std::vector<Ranked>& in, std::vector<Ranked>* out);
-  void OrderByGroup(const BlockTable& blocks, size_t count);
+  void OrderByGroup(const BlockTable& blocks);
   // The threshold where a promotion displaces a block with this key.
   int32_t ThresholdOver(int32_t displaced, GroupId group) const;
   void SetThresholds(int32_t displaced, std::vector<int32_t>* thresholds) const;
 
   const DeviceConfig& device_;
+  const uint32_t lead_;
   RankingOptions options_;
   BlockHistory history_;
   ValueModel model_;
@@ -206,9 +216,13 @@ class BlockRanking {
   // First step to come.
   uint32_t until_ = 0;
   bool heard_ = false;
+  // Steps from the last but one that was heard to the last one.
+  uint32_t elapsed_ = 1;
+  // Between two steps that are heard.
   double evictions_ = 0;
   std::vector<int32_t> price_keys_;
-  std::vector<Sample> samples_;
+  // Taken in each of the last lead_ steps, oldest first.
+  std::vector<std::vector<Sample>> samples_;
   std::minstd_rand random_;
   // Best mass that was not selected, by sequence slot, and the phase it is of.
   struct Selection {
@@ -277,18 +291,27 @@ class BlockRanking {
 };
 
 template <typename Visit>
-void BlockRanking::VisitWanted(const BlockTable& blocks, Visit visit) const {
+void BlockRanking::VisitWanted(const BlockTable& blocks,
+                               const Residency& residency,
+                               const std::vector<BlockId>& queue,
+                               Visit visit) const {
   const auto offer = [&](BlockId block) {
+    if (residency.tier(block) != Tier::kDram) return true;
     const GroupId group = blocks.group(block);
     return AdmitsAll(group) || visit(block, group);
   };
   for (const BlockId block : short_wanted_) {
-    if (blocks.alive(block) && !offer(block)) return;
+    if (!offer(block)) return;
   }
   for (const Ranked& ranked : wanted_) {
     // Of the others the shortlist knows more.
-    if (!blocks.alive(ranked.block) || ReadSinceRanking(ranked.block)) continue;
-    if (!offer(ranked.block)) return;
+    if (!ReadSinceRanking(ranked.block) && !offer(ranked.block)) return;
+  }
+  if (!Blind()) return;
+  for (const BlockId block : queue) {
+    const GroupId group = blocks.group(block);
+    if (AdmitsAll(group) || !WorthIt(block, group)) continue;
+    if (!visit(block, group)) return;
   }
 }
 

@@ -11,10 +11,19 @@ namespace kvplace {
 namespace {
 
 constexpr double kEvictionSmoothing = 0.1;
-// Of the ranking, the shortlist covers as many blocks as this many steps evict,
-// and a few.
-constexpr double kCoveredSteps = 2;
+// In evictions between two plans: after how many a promotion's victim comes, if
+// the last step was scored, or if the ranking lists it; and how many blocks of
+// the ranking the shortlist covers, and a few.
+struct Depths {
+  double displaced, displaced_by_listed, covered;
+};
+constexpr Depths kDepths = {1.5, 2, 2};
+constexpr Depths kDepthsWhenBlind = {2, 4, 2.5};
 constexpr size_t kSpare = 256;
+
+size_t Depth(double steps, double evictions) {
+  return static_cast<size_t>(steps * evictions);
+}
 // What was read in the step is scored too where it is so much of HBM.
 constexpr double kMostlyRead = 0.75;
 // Of a group's misses, per step.
@@ -26,11 +35,11 @@ constexpr int kSortBits = 12;
 // equals keep their order. `ends` is scratch.
 template <typename Item, typename Place>
 void SortByPlace(const std::vector<Item>& in, size_t places, Place place,
-                 std::vector<size_t>* ends, std::vector<Item>* out) {
+                 std::vector<size_t>* ends, Item* out) {
   ends->assign(places + 1, 0);
   for (const Item& item : in) ++(*ends)[place(item) + 1];
   std::partial_sum(ends->begin(), ends->end(), ends->begin());
-  for (const Item& item : in) (*out)[(*ends)[place(item)]++] = item;
+  for (const Item& item : in) out[(*ends)[place(item)]++] = item;
 }
 
 }  // namespace
@@ -58,12 +67,23 @@ void BlockRanking::Events::RemoveRepeats() {
                misses.end());
 }
 
+size_t BlockRanking::Displaced() const {
+  return Depth((Blind() ? kDepthsWhenBlind : kDepths).displaced, evictions_);
+}
+
+size_t BlockRanking::DisplacedByListed() const {
+  return Depth((Blind() ? kDepthsWhenBlind : kDepths).displaced_by_listed,
+               evictions_);
+}
+
 size_t BlockRanking::Covered() const {
-  return static_cast<size_t>(kCoveredSteps * evictions_) + kSpare;
+  return Depth((Blind() ? kDepthsWhenBlind : kDepths).covered, evictions_) +
+         kSpare;
 }
 
 void BlockRanking::EndStep(uint32_t step, const BlockTable& blocks,
                            const Residency& residency) {
+  elapsed_ = until_ == 0 ? 1 : std::max(1u, step - now_);
   now_ = step;
   until_ = step + 1;
   heard_ = true;
@@ -105,13 +125,11 @@ void BlockRanking::ShortlistVictims(const BlockTable& blocks,
   SortByKey(sorted_, &short_victims_);
   int32_t displaced_key = kLeastKey;
   if (!short_victims_.empty()) {
-    const auto displaced = static_cast<size_t>(kDisplaced * evictions_);
     displaced_key =
-        short_victims_[std::min(displaced, short_victims_.size() - 1)].key;
+        short_victims_[std::min(Displaced(), short_victims_.size() - 1)].key;
   }
   SetThresholds(displaced_key, &thresholds_);
-  OrderByGroup(
-      blocks, std::min(static_cast<size_t>(evictions_), short_victims_.size()));
+  OrderByGroup(blocks);
 }
 
 void BlockRanking::SortByKey(const std::vector<Ranked>& in,
@@ -129,17 +147,24 @@ void BlockRanking::SortByKey(const std::vector<Ranked>& in,
   const auto place = [&](const Ranked& r) {
     return static_cast<size_t>((r.key - least) >> shift);
   };
-  SortByPlace(in, place({most, BlockId(0)}) + 1, place, &ends_, out);
+  SortByPlace(in, place({most, BlockId(0)}) + 1, place, &ends_, out->data());
 }
 
-// The first `count`.
-void BlockRanking::OrderByGroup(const BlockTable& blocks, size_t count) {
-  const auto end = short_victims_.begin() + static_cast<ptrdiff_t>(count);
-  sorted_.assign(short_victims_.begin(), end);
-  SortByPlace(
-      sorted_, device_.groups.size(),
-      [&](const Ranked& r) { return blocks.group(r.block).value(); }, &ends_,
-      &short_victims_);
+// What each of the steps evicts that the order is for or that come before it.
+void BlockRanking::OrderByGroup(const BlockTable& blocks) {
+  const auto each = static_cast<size_t>(evictions_ / elapsed_);
+  if (each == 0) return;
+  const size_t end =
+      std::min((lead_ + elapsed_ - 1) * each, short_victims_.size());
+  for (size_t first = 0; first < end; first += each) {
+    const auto step = short_victims_.begin() + static_cast<ptrdiff_t>(first);
+    sorted_.assign(step, std::min(step + static_cast<ptrdiff_t>(each),
+                                  short_victims_.end()));
+    SortByPlace(
+        sorted_, device_.groups.size(),
+        [&](const Ranked& r) { return blocks.group(r.block).value(); }, &ends_,
+        &short_victims_[first]);
+  }
 }
 
 void BlockRanking::CountMissed(const BlockTable& blocks) {

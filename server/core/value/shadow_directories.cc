@@ -17,6 +17,8 @@ constexpr double kAhead = 1.07;
 constexpr double kAheadSampled = 1.1;
 constexpr double kAheadFew = 1.3;
 constexpr size_t kFew = 1024;
+// And by so much more for each further step that plans come late.
+constexpr double kAheadLate = 0.1;
 // Steps for which it is: the first time, and at most.
 constexpr uint32_t kFirstPenalty = 64;
 constexpr uint32_t kMostPenalty = 1024;
@@ -46,6 +48,11 @@ size_t CapacityOf(const DeviceConfig& device, uint32_t shift) {
   return static_cast<size_t>(device.hbm_capacity.count() / mean) >> shift;
 }
 
+double AheadOf(uint32_t shift, size_t capacity) {
+  if (shift == 0) return kAhead;
+  return capacity >= kFew ? kAheadSampled : kAheadFew;
+}
+
 uint32_t SampledOf(uint32_t handles, uint32_t shift) {
   return static_cast<uint32_t>(
       (uint64_t{handles} + (uint64_t{1} << shift) - 1) >> shift);
@@ -67,12 +74,13 @@ absl::string_view Name(Leader leader) {
   return "unknown";
 }
 
-ShadowDirectories::ShadowDirectories(const DeviceConfig& device)
+ShadowDirectories::ShadowDirectories(const DeviceConfig& device, uint32_t lead)
     : device_(device),
       shift_(ShiftFor(device.handles())),
       capacity_(CapacityOf(device, shift_)),
       hbm_(SecondsPerByte(device.profile.hbm)),
       dram_(SecondsPerByte(EffectiveDramRead(device))),
+      ahead_(AheadOf(shift_, capacity_) + kAheadLate * (lead - 1)),
       lru_(SampledOf(device.handles(), shift_)),
       lfu_(SampledOf(device.handles(), shift_), 1),
       lfu_rank_(SampledOf(device.handles(), shift_), -1e30),
@@ -222,10 +230,7 @@ void ShadowDirectories::Choose() {
     if (seconds(leader) < seconds(best)) best = leader;
   }
   // kValues measures what the device did, under whomever it followed.
-  const double ahead = shift_ == 0         ? kAhead
-                       : capacity_ >= kFew ? kAheadSampled
-                                           : kAheadFew;
-  if (seconds(Leader::kValues) <= ahead * seconds(best)) {
+  if (seconds(Leader::kValues) <= ahead_ * seconds(best)) {
     if (steps_ >= success_at_) penalty_ = 0;
     return;
   }

@@ -31,7 +31,9 @@ class ShadowDirectories {
  public:
   static constexpr uint32_t kMostSampled = 16384;
 
-  explicit ShadowDirectories(const DeviceConfig& device);
+  // `lead`: of plans, see BlockRanking. The rules see each step at once: what
+  // late plans lose to that is no reason to follow one, which would be as late.
+  explicit ShadowDirectories(const DeviceConfig& device, uint32_t lead = 1);
 
   void Clear();
 
@@ -88,6 +90,8 @@ class ShadowDirectories {
   const uint32_t shift_;
   const size_t capacity_;
   const double hbm_, dram_;  // seconds per byte
+  // How far ahead a rule must be to be followed.
+  const double ahead_;
 
   RecencyList lru_;
   size_t lru_size_ = 0;

@@ -45,8 +45,9 @@ class RankingTest : public ::testing::Test {
  protected:
   // Half of the blocks are in HBM, which is full.
   static constexpr uint32_t kEach = 32;
-  explicit RankingTest(const RankingOptions& options = {})
-      : policy_(options), small_(SmallDevice(1, kEach, kEach / 2), policy_) {
+  explicit RankingTest(const RankingOptions& options = {}, uint32_t lead = 1)
+      : policy_(options),
+        small_(SmallDevice(1, kEach, kEach / 2), policy_, lead) {
     small_.Put(IdRange(0, kEach / 2), Tier::kHbm);
     small_.Put(IdRange(kEach / 2, kEach / 2), Tier::kDram);
     small_.Start();
@@ -144,7 +145,7 @@ TEST_F(RankingTest, AReadInTheRunningStepAddsToWhatWasKnown) {
 // 17 are in each, the others in turn.
 class WantedTest : public RankingTest {
  protected:
-  WantedTest() {
+  explicit WantedTest(uint32_t lead = 1) : RankingTest({}, lead) {
     for (int i = 0; i < 40; ++i) {
       std::vector<BlockId> reads = NextHits();
       reads.push_back(BlockId(16));
@@ -170,10 +171,11 @@ class WantedTest : public RankingTest {
 
   std::vector<BlockId> Wanted() {
     std::vector<BlockId> wanted;
-    ranking().VisitWanted(small_.model().blocks(), [&](BlockId block, GroupId) {
-      wanted.push_back(block);
-      return true;
-    });
+    ranking().VisitWanted(small_.model().blocks(), small_.model().residency(),
+                          {}, [&](BlockId block, GroupId) {
+                            wanted.push_back(block);
+                            return true;
+                          });
     return wanted;
   }
 
@@ -251,6 +253,27 @@ TEST_F(WantedTest, WantsBackWhatWasEvictedInTheLastStep) {
   small_.Phase(Ids({16, 18}), {}, Ids({1}));
   small_.EndStep();
   EXPECT_EQ(Promotions(), Ids({16, 1, 17}));
+}
+
+class WantedLateTest : public WantedTest {
+ protected:
+  WantedLateTest() : WantedTest(2) {}
+};
+
+// All of HBM is read often, so what the queue lets go while nobody hears of it
+// is wanted back when it is read.
+TEST_F(WantedLateTest, WantsBackWhatMayBeEvictedUnheard) {
+  const StandingOrder order = small_.Plan();
+  std::vector<BlockId> returning;
+  for (const BlockId block : order.groups[0].promote_if_read) {
+    if (block < BlockId(16)) returning.push_back(block);
+  }
+  ASSERT_FALSE(returning.empty());
+  for (const BlockId block : returning) {
+    EXPECT_EQ(
+        std::count(order.evict_queue.begin(), order.evict_queue.end(), block),
+        1);
+  }
 }
 
 TEST_F(WantedTest, EndedBlocksAreNotPlanned) {
