@@ -179,6 +179,9 @@ function(kvplace_add_test name)
     set(main GTest::gmock_main)
   endif()
   target_link_libraries(${name} PRIVATE ${arg_DEPS} ${main} kvplace_warnings)
+  # The test's own code; what it tests is in libraries, optimized as ever. Saves
+  # a quarter of its compilation.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/tests)
   if(arg_PROGRAMS)

@@ -39,15 +39,20 @@ jobs_that_fit() {
 # Lines of the file $KVPLACE_STAGES:
 #   stage <tab> ok|FAILED|skipped <tab> seconds <tab> name
 #   tests <tab> passed <tab> failed <tab> skipped <tab> name
-# The script that starts first makes the file and reports; scripts that it
+# Beside it, $KVPLACE_STAGES.failed has the ends of what failed stages printed.
+# The script that starts first makes the files and reports; scripts that it
 # calls only add lines.
+
+# Lines of each failed stage that are printed again at the end, for whoever gets
+# to see the end only.
+readonly STAGE_TAIL=25
 
 stages_begin() {
   if [[ -z ${KVPLACE_STAGES:-} ]]; then
     KVPLACE_STAGES=$(mktemp)
     export KVPLACE_STAGES
     KVPLACE_STAGES_OWNER=$BASHPID
-    trap 'rm -f "$KVPLACE_STAGES"' EXIT
+    trap 'rm -f "$KVPLACE_STAGES" "$KVPLACE_STAGES".*' EXIT
   fi
 }
 
@@ -68,13 +73,44 @@ _stage_end() {
   printf '<== %s: %s, %d s\n' "$1" "$result" "$seconds"
 }
 
+# _kept FILE COMMAND...: what the command prints is in the file, too. Not on a
+# terminal, where programs draw otherwise than into a pipe, and where one can
+# scroll back.
+_kept() {
+  local file=$1 status=0 copy
+  shift
+  : >"$file"
+  if [[ -t 1 ]]; then
+    "$@"
+    return
+  fi
+  # In braces, so that this shell itself starts the copy and knows its number.
+  { "$@" || status=$?; } > >(tee -- "$file") 2>&1
+  copy=$!
+  # A process that the command left running would keep the copy waiting.
+  for _ in $(seq 50); do
+    kill -0 "$copy" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill "$copy" 2>/dev/null || true
+  return "$status"
+}
+
+# _remember_failed NAME: its end, from stdin.
+_remember_failed() {
+  { printf '\n--- the end of: %s ---\n' "$1"; cat; } >>"$KVPLACE_STAGES.failed"
+}
+
 # stage NAME COMMAND...: 0 when the command succeeded or skipped.
 stage() {
   local name=$1 status=0
   shift
   _stage_begin "$name"
-  "$@" || status=$?
+  _kept "$KVPLACE_STAGES.log" "$@" || status=$?
   _stage_end "$name" "$status"
+  if ((status != 0 && status != SKIPPED)); then
+    tail -n "$STAGE_TAIL" "$KVPLACE_STAGES.log" | _remember_failed "$name"
+  fi
   ((status == 0 || status == SKIPPED))
 }
 
@@ -94,7 +130,27 @@ stage_ctest() {
   _print_skipped "$build/Testing/Temporary/LastTest.log"
   _record_tests "$name" "$build/junit.xml"
   _stage_end "$name" "$status"
+  if ((status != 0)); then
+    _print_failed "$build/Testing/Temporary/LastTest.log" | _remember_failed "$name"
+  fi
   ((status == 0))
+}
+
+# The ends of what the failed tests of a log of ctest printed, without the lines
+# of GoogleTest for the cases that passed; nothing when no test ran.
+_print_failed() {
+  [[ -f $1 ]] || return 0
+  awk -v most="$STAGE_TAIL" '
+    /^[0-9]+\/[0-9]+ Test: / { name = $3; n = 0; reading = 0; next }
+    /^Output:$/ { reading = 1; next }
+    /^<end of output>$/ { reading = 0; next }
+    /^Test Failed\./ {
+      print name ":"
+      for (i = n > most ? n - most : 0; i < n; i++) print "  " line[i]
+      next
+    }
+    reading && /^\[( RUN      |       OK |-+)\]/ { next }
+    reading && NF && !/^-+$/ { line[n++] = $0 }' "$1"
 }
 
 # One line for each skipped case of a GoogleTest log: its name and reason.
@@ -112,7 +168,7 @@ _print_skipped() {
 _record_tests() {
   local name=$1 junit=$2 total failed skipped
   [[ -f $junit ]] || return 0
-  _attribute() { sed -n "s/^[[:space:]]*$1=\"\([0-9]*\)\".*/\1/p" "$junit" | head -n 1; }
+  _attribute() { sed -n "/^[[:space:]]*$1=\"[0-9]*\"/{s/^[[:space:]]*$1=\"\([0-9]*\)\".*/\1/p;q}" "$junit"; }
   total=$(_attribute tests)
   failed=$(_attribute failures)
   skipped=$(_attribute skipped)
@@ -120,15 +176,16 @@ _record_tests() {
     $((total - failed - skipped)) "$failed" "$skipped" "$name" >>"$KVPLACE_STAGES"
 }
 
-# Prints what ran, and returns 1 when something failed. Only in the script
-# that began; in one that was called it only returns.
+# Prints what ran, then the ends of what failed, then the counts, and returns 1
+# when something failed. Only in the script that began; in one that was called
+# it only returns.
 stages_end() {
   if [[ ${KVPLACE_STAGES_OWNER:-} != "$BASHPID" ]]; then
     ! grep -q $'^stage\tFAILED\t' "$KVPLACE_STAGES"
     return
   fi
   printf '\n'
-  awk -F '\t' '
+  awk -F '\t' -v ends="$KVPLACE_STAGES.failed" '
     $1 == "tests" {
       passed += $2; failed += $3; skipped += $4; tested[$5] = 1; broken[$5] = $3
       lines[++n] = sprintf("%s: %d%% tests passed, %d tests failed out of %d%s",
@@ -149,6 +206,8 @@ stages_end() {
         else if (result[i] == "skipped") skipped++
         else failed++
       }
+      while ((getline end < ends) > 0) { print end; ended = 1 }
+      if (ended) print ""
       for (i = 1; i <= m; i++) if (result[i] == "FAILED") print "FAILED: " stages[i]
       if (skipped) print skipped " skipped"
       print passed + 0 " passed, " failed + 0 " failed"

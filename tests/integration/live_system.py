@@ -114,7 +114,8 @@ class System:
 
     def ask(self, *words):
         """The JSON answer of a live command."""
-        return json.loads(run(CTL, *words, "--server", self.address, "--format", "json").stdout)
+        return json.loads(run(CTL, *words, "--server", self.address, "--timeout", f"{PATIENCE}s",
+                              "--format", "json").stdout)
 
     def scrape(self):
         """Series of /metrics by name and labels."""
