@@ -1,17 +1,29 @@
 #include "server/core/bound/step_record.h"
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 namespace kvplace {
 namespace {
 
 constexpr size_t kMostBytesPerNumber = 5;
-// The bytes grow by so many at a time.
-constexpr size_t kChunk = 1024;
+// Numbers that are written together.
+constexpr size_t kTogether = 64;
 // Memory that is kept whatever was in it.
 constexpr size_t kSmall = 4096;
 
 // Of a handle in WindowOfSteps, besides the number of a block.
+// Returns where the next number goes.
+uint8_t* Write(uint32_t number, uint8_t* at) {
+  while (number >= 0x80) {
+    *at++ = static_cast<uint8_t>(number | 0x80);
+    number >>= 7;
+  }
+  *at++ = static_cast<uint8_t>(number);
+  return at;
+}
+
 constexpr uint32_t kUnseen = UINT32_MAX;
 // It is a block that begins in the window, or none that matters.
 constexpr uint32_t kNone = UINT32_MAX - 1;
@@ -73,26 +85,27 @@ void StepRecord::Clear() {
     std::vector<uint8_t>().swap(bytes_);
   }
   bytes_.clear();
-  end_ = 0;
   reads_ = 0;
   seconds_ = Seconds();
 }
 
 void StepRecord::Put(uint32_t number) {
-  if (end_ + kMostBytesPerNumber > bytes_.size()) bytes_.resize(end_ + kChunk);
-  while (number >= 0x80) {
-    bytes_[end_++] = static_cast<uint8_t>(number | 0x80);
-    number >>= 7;
-  }
-  bytes_[end_++] = static_cast<uint8_t>(number);
+  std::array<uint8_t, kMostBytesPerNumber> bytes;
+  bytes_.insert(bytes_.end(), bytes.data(), Write(number, bytes.data()));
 }
 
 void StepRecord::PutHandles(absl::Span<const BlockId> blocks) {
   Put(static_cast<uint32_t>(blocks.size()));
+  std::array<uint8_t, kTogether * kMostBytesPerNumber> bytes;
   uint32_t before = 0;
-  for (const BlockId block : blocks) {
-    Put(block.value() - before);
-    before = block.value();
+  while (!blocks.empty()) {
+    uint8_t* at = bytes.data();
+    for (const BlockId block : blocks.subspan(0, kTogether)) {
+      at = Write(block.value() - before, at);
+      before = block.value();
+    }
+    bytes_.insert(bytes_.end(), bytes.data(), at);
+    blocks.remove_prefix(std::min(kTogether, blocks.size()));
   }
 }
 
@@ -114,7 +127,6 @@ void StepRecord::AddPhase(absl::Span<const BlockRange> births,
     before = write.block.value();
   }
   PutHandles(phase.freed);
-  bytes_.resize(end_);
   reads_ += phase.reads.size();
 }
 
