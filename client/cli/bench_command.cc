@@ -28,6 +28,7 @@ struct BenchFlags {
   double seconds = 10;
   std::string phases;
   double warm_up = 1;
+  double linger = 0;
   double slow_ms = 5;
   std::string format = "text";
 };
@@ -53,6 +54,7 @@ absl::Status Run(BenchFlags flags) {
     load.phases = *std::move(phases);
   }
   load.warm_up = absl::Seconds(flags.warm_up);
+  load.linger = absl::Seconds(flags.linger);
   load.slow = absl::Milliseconds(flags.slow_ms);
   if (auto s = load::Validate(load); !s.ok()) {
     return UsageError(absl::StrCat("--", s.message()));
@@ -159,6 +161,10 @@ void RegisterBenchCommand(CLI::App& app) {
   command
       ->add_option("--warm-up", flags->warm_up,
                    "Seconds of the same load before")
+      ->capture_default_str();
+  command
+      ->add_option("--linger", flags->linger,
+                   "Seconds to stay connected afterwards")
       ->capture_default_str();
   command
       ->add_option("--slow-ms", flags->slow_ms,

@@ -40,6 +40,11 @@ absl::Status Validate(const LoadOptions& o) {
       if (!s.ok()) return s;
     }
   }
+  if (auto s = CheckRange<double>("linger", absl::ToDoubleSeconds(o.linger), 0,
+                                  3600);
+      !s.ok()) {
+    return s;
+  }
   return CheckRange<double>("warm-up", absl::ToDoubleSeconds(o.warm_up), 0,
                             3600);
 }

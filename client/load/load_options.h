@@ -62,6 +62,9 @@ struct LoadOptions {
   std::vector<LoadPhase> phases;
   // How long to wait for what is still under way at the end.
   absl::Duration patience = absl::Seconds(5);
+  // How long to stay connected after that, for whoever reads the server's
+  // metrics. >= 0.
+  absl::Duration linger;
   // How long sessions may take to be ready, inventories included.
   absl::Duration start_timeout = absl::Seconds(60);
   // Answers that take longer are slow: see PhaseResult::slow_until.

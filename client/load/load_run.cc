@@ -63,6 +63,7 @@ class Run {
       if (auto s = Phase(phase); !s.ok()) return End(s);
     }
     Drain();
+    Linger();
     if (auto s = CheckAll(); !s.ok()) return End(s);
     for (size_t i = phases.size() - options_.phases.size(); i < phases.size();
          ++i) {
@@ -202,6 +203,14 @@ class Run {
     while (!std::all_of(sessions_.begin(), sessions_.end(), through) &&
            NowNanos() < give_up && CheckAll().ok()) {
       SleepUntil(NowNanos() + 1'000'000);
+    }
+  }
+
+  void Linger() {
+    const int64_t end = NowNanos() + absl::ToInt64Nanoseconds(options_.linger);
+    while (NowNanos() < end && CheckAll().ok()) {
+      Heartbeats();
+      SleepUntil(std::min(end, NowNanos() + 100'000'000));
     }
   }
 
