@@ -1,6 +1,7 @@
 #include "server/core/block_codec.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -14,8 +15,33 @@ namespace {
 // 33 bits of a zigzag difference need 5 bytes, as 32 bits do.
 constexpr size_t kMaxVarintBytes = 5;
 
-// REQUIRES: room for kMaxVarintBytes. Returns where the next one goes.
+// The eight bytes as one number, the first lowest.
+uint64_t LoadEight(const void* bytes) {
+  uint64_t word;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&word, bytes, sizeof word);
+  } else {
+    word = 0;
+    for (int i = 0; i < 8; ++i) {
+      word |= uint64_t{static_cast<const uint8_t*>(bytes)[i]} << (8 * i);
+    }
+  }
+  return word;
+}
+
+// REQUIRES: room for kMaxVarintBytes. Returns where the next one goes. Without
+// branches (all bytes spread and stored at once) it takes more instructions
+// than this, and the sizes of neighbours are alike.
 char* PutVarint(uint64_t value, char* at) {
+  if (value < 0x80) {
+    *at = static_cast<char>(value);
+    return at + 1;
+  }
+  if (value < 0x4000) {
+    at[0] = static_cast<char>(value | 0x80);
+    at[1] = static_cast<char>(value >> 7);
+    return at + 2;
+  }
   while (value >= 0x80) {
     *at++ = static_cast<char>(value | 0x80);
     value >>= 7;
@@ -32,20 +58,6 @@ void AppendEach(std::span<const BlockId> ids, std::string* out, Put put) {
   char* at = out->data() + before;
   for (const BlockId id : ids) at = put(id, at);
   out->resize(static_cast<size_t>(at - out->data()));
-}
-
-// The eight bytes as one number, the first lowest.
-uint64_t LoadEight(const void* bytes) {
-  uint64_t word;
-  if constexpr (std::endian::native == std::endian::little) {
-    std::memcpy(&word, bytes, sizeof word);
-  } else {
-    word = 0;
-    for (int i = 0; i < 8; ++i) {
-      word |= uint64_t{static_cast<const uint8_t*>(bytes)[i]} << (8 * i);
-    }
-  }
-  return word;
 }
 
 // Whether each byte is in 1 .. 127: eight differences of one byte, all of them
@@ -82,11 +94,18 @@ class VarintReader {
   bool done() const { return at_ == end_; }
   // Start of the number that was read last.
   size_t offset() const { return static_cast<size_t>(last_ - begin_); }
-  // The next eight bytes, not yet read. False: there are fewer.
-  bool PeekEight(uint64_t* word) const {
-    if (end_ - at_ < 8) return false;
-    *word = LoadEight(at_);
-    return true;
+  // The next bytes, not yet read, up to eight of them with 1s behind; how many.
+  size_t PeekEight(uint64_t* word) const {
+    const auto left = static_cast<size_t>(end_ - at_);
+    if (left >= 8) {
+      *word = LoadEight(at_);
+      return 8;
+    }
+    std::array<uint8_t, 8> bytes;
+    bytes.fill(1);
+    std::copy(at_, end_, bytes.begin());
+    *word = LoadEight(bytes.data());
+    return left;
   }
   void Skip(size_t bytes) { at_ += bytes; }
 
@@ -95,6 +114,12 @@ class VarintReader {
     last_ = at_;
     if (*at_ < 0x80) {
       *value = *at_++;
+      return true;
+    }
+    // Two bytes, of which the second is not 0.
+    if (end_ - at_ >= 2 && at_[1] - 1u < 0x7f) {
+      *value = (at_[0] & 0x7fu) | (uint64_t{at_[1]} << 7);
+      at_ += 2;
       return true;
     }
     return ReadLong(value);
@@ -150,9 +175,10 @@ void EncodeAscending(std::span<const BlockId> ids, std::string* out) {
 
 absl::Status DecodeAscending(absl::string_view bytes, uint32_t limit,
                              std::vector<BlockId>* out) {
-  // An entry takes at least one byte: room for all is made once.
+  // An entry takes at least one byte: room for all is made once, and for what
+  // is written behind the last.
   const size_t before = out->size();
-  out->resize(before + bytes.size());
+  out->resize(before + bytes.size() + 8);
   BlockId* const entries = out->data() + before;
   size_t count = 0;
   uint64_t handle = 0;
@@ -161,17 +187,19 @@ absl::Status DecodeAscending(absl::string_view bytes, uint32_t limit,
   while (!reader.done()) {
     // Most gaps are below 128. The first number is a handle, which may be 0.
     uint64_t word;
-    while (reader.PeekEight(&word) && EightSmall(word)) {
+    size_t size = reader.PeekEight(&word);
+    while (size > 0 && EightSmall(word)) {
       uint64_t next = handle;
       for (size_t i = 0; i < 8; ++i) {
         next += (word >> (8 * i)) & 0xff;
         entries[count + i] = BlockId(static_cast<uint32_t>(next));
       }
-      // Whichever is too large is named below.
+      // Whichever is too large is named below; what is behind the end is too.
       if (next >= limit) break;
-      handle = next;
-      count += 8;
-      reader.Skip(8);
+      handle = entries[count + size - 1].value();
+      count += size;
+      reader.Skip(size);
+      size = reader.PeekEight(&word);
     }
     if (reader.done()) break;
     uint64_t difference;

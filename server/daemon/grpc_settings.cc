@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/synchronization/mutex.h"
 #include "grpcpp/ext/channelz_service_plugin.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -38,6 +39,9 @@ int Millis(absl::Duration duration) {
 }  // namespace
 
 void PrepareGrpc(const Options& options) {
+  // Debian's Abseil is built with it: a graph of all locks, kept up to date by
+  // each of gRPC's. 2 to 4% of an echo's time; it finds deadlocks by aborting.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   if (options.channelz) grpc::channelz::experimental::InitChannelzService();

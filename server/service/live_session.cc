@@ -287,7 +287,9 @@ void LiveSession::DropPlan() {
 void LiveSession::CheckLag(absl::Duration arrived) {
   const uint32_t left_out = guard_.LeftOut(scheduler_->decode_steps());
   if (left_out > 0) metrics_->OnDropped(DropReason::kOverload, left_out);
-  if (!guard_.OnStep(terms_.clock->Monotonic() - arrived)) return;
+  const absl::Duration now = terms_.clock->Monotonic();
+  const bool pressed = guard_.OnPressure(now, terms_.pressure->Busy(now));
+  if (!guard_.OnStep(now - arrived) && !pressed) return;
   outbox_.PutThrottle(guard_.sample_every());
   Log(LogLevel::kWarning,
       absl::StrCat("throttle: one step in ", guard_.sample_every()));

@@ -1,15 +1,20 @@
-// Decides how often a worker may send steps, from how long they take here.
+// Decides how often a worker may send steps, from how long they take here and
+// how busy the process is.
 //
 // A step that took longer than the limit doubles the interval; a run of quick
 // ones halves it. After each change the next few steps are not looked at: they
-// were sent before the worker knew. Simple on purpose: an interval that is
-// twice too long loses samples, never plans.
+// were sent before the worker knew. A process that works without a pause makes
+// it four times as long at once, because what waits by then is in sockets, and
+// halves it again as soon as twice the work would leave it a pause: so it comes
+// to rest where the work fits, and back within half a second per factor of 4.
+// Simple on purpose: an interval that is too long loses samples, never plans.
 // Thread-safety: one thread at a time.
 #ifndef KVPLACE_SERVER_SERVICE_OVERLOAD_GUARD_H_
 #define KVPLACE_SERVER_SERVICE_OVERLOAD_GUARD_H_
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "absl/time/time.h"
 #include "server/service/service_options.h"
@@ -23,37 +28,64 @@ class OverloadGuard {
         least_(options.sample_every),
         most_(options.max_sample_every),
         recovery_(options.overload_recovery_steps),
-        sample_every_(options.sample_every) {}
+        sample_every_(options.sample_every),
+        obeyed_(options.sample_every) {}
 
   // A step was processed `lag` after it arrived. True: sample_every() changed
   // and the worker has to hear of it.
   bool OnStep(absl::Duration lag) {
+    quick_ = lag < limit_ / 4 ? quick_ + 1 : 0;
     if (settling_ > 0) {
       --settling_;
+      quick_ = 0;
       return false;
     }
-    if (lag > limit_) {
-      quick_ = 0;
-      return Change(std::min(most_, sample_every_ * 2));
+    if (lag > limit_) return Change(std::min(most_, sample_every_ * 2));
+    if (quick_ < recovery_ || !half_empty_) return false;
+    return Change(std::max(least_, sample_every_ / 2));
+  }
+
+  // Beside OnStep: the process uses `busy` (0..1) of its CPU.
+  bool OnPressure(absl::Duration now, double busy) {
+    half_empty_ = 2 * busy < kRoomy;
+    if (busy >= kFull) {
+      calm_since_.reset();
+      if (pressed_at_ && now - *pressed_at_ < kPatience) return false;
+      pressed_at_ = now;
+      return Change(std::min(most_, sample_every_ * 4));
     }
-    quick_ = lag < limit_ / 4 ? quick_ + 1 : 0;
-    if (quick_ < recovery_) return false;
-    quick_ = 0;
+    if (!half_empty_ || !pressed_at_ || sample_every_ == least_) {
+      calm_since_.reset();
+      return false;
+    }
+    if (!calm_since_) calm_since_ = now;
+    if (now - *calm_since_ < kCalm) return false;
+    calm_since_.reset();
     return Change(std::max(least_, sample_every_ / 2));
   }
 
   uint32_t sample_every() const { return sample_every_; }
   // Steps that a message standing for `decode_steps` left out because of this.
-  uint32_t LeftOut(uint32_t decode_steps) const {
-    if (sample_every_ == least_) return 0;
-    return std::min(decode_steps, sample_every_) -
-           std::min(decode_steps, least_);
+  // To be asked once per message: one that was sent before its worker knew of
+  // more is counted like those before it.
+  uint32_t LeftOut(uint32_t decode_steps) {
+    if (decode_steps <= sample_every_) obeyed_ = sample_every_;
+    obeyed_ = std::max(obeyed_, sample_every_);
+    if (obeyed_ == least_) return 0;
+    return std::min(decode_steps, obeyed_) - std::min(decode_steps, least_);
   }
 
  private:
   static constexpr uint32_t kSettlingSteps = 4;
+  static constexpr double kFull = 0.95;
+  static constexpr double kRoomy = 0.85;
+  // Between two changes for want of CPU: what was sent before must come
+  // through.
+  static constexpr absl::Duration kPatience = absl::Milliseconds(200);
+  static constexpr absl::Duration kCalm = absl::Milliseconds(250);
 
   bool Change(uint32_t to) {
+    quick_ = 0;
     if (to == sample_every_) return false;
     sample_every_ = to;
     settling_ = kSettlingSteps;
@@ -63,8 +95,13 @@ class OverloadGuard {
   const absl::Duration limit_;
   const uint32_t least_, most_, recovery_;
   uint32_t sample_every_;
+  // The longest interval that messages may still follow.
+  uint32_t obeyed_;
   uint32_t settling_ = 0;
   uint32_t quick_ = 0;
+  bool half_empty_ = true;
+  std::optional<absl::Duration> pressed_at_;
+  std::optional<absl::Duration> calm_since_;
 };
 
 }  // namespace kvplace

@@ -1,6 +1,5 @@
 #include "server/core/bound/step_record.h"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -14,16 +13,6 @@ constexpr size_t kTogether = 64;
 constexpr size_t kSmall = 4096;
 
 // Of a handle in WindowOfSteps, besides the number of a block.
-// Returns where the next number goes.
-uint8_t* Write(uint32_t number, uint8_t* at) {
-  while (number >= 0x80) {
-    *at++ = static_cast<uint8_t>(number | 0x80);
-    number >>= 7;
-  }
-  *at++ = static_cast<uint8_t>(number);
-  return at;
-}
-
 constexpr uint32_t kUnseen = UINT32_MAX;
 // It is a block that begins in the window, or none that matters.
 constexpr uint32_t kNone = UINT32_MAX - 1;
@@ -89,44 +78,60 @@ void StepRecord::Clear() {
   seconds_ = Seconds();
 }
 
-void StepRecord::Put(uint32_t number) {
-  std::array<uint8_t, kMostBytesPerNumber> bytes;
-  bytes_.insert(bytes_.end(), bytes.data(), Write(number, bytes.data()));
-}
+// Gathers numbers and appends their bytes together.
+class StepRecord::Writer {
+ public:
+  explicit Writer(std::vector<uint8_t>* out) : out_(out) {}
 
-void StepRecord::PutHandles(absl::Span<const BlockId> blocks) {
-  Put(static_cast<uint32_t>(blocks.size()));
-  std::array<uint8_t, kTogether * kMostBytesPerNumber> bytes;
-  uint32_t before = 0;
-  while (!blocks.empty()) {
-    uint8_t* at = bytes.data();
-    for (const BlockId block : blocks.subspan(0, kTogether)) {
-      at = Write(block.value() - before, at);
+  void Put(uint32_t number) {
+    if (at_ > last_) Flush();
+    while (number >= 0x80) {
+      *at_++ = static_cast<uint8_t>(number | 0x80);
+      number >>= 7;
+    }
+    *at_++ = static_cast<uint8_t>(number);
+  }
+  void PutHandles(absl::Span<const BlockId> blocks) {
+    Put(static_cast<uint32_t>(blocks.size()));
+    uint32_t before = 0;
+    for (const BlockId block : blocks) {
+      Put(block.value() - before);
       before = block.value();
     }
-    bytes_.insert(bytes_.end(), bytes.data(), at);
-    blocks.remove_prefix(std::min(kTogether, blocks.size()));
   }
-}
+  void Flush() {
+    out_->insert(out_->end(), bytes_.data(), at_);
+    at_ = bytes_.data();
+  }
+
+ private:
+  std::vector<uint8_t>* const out_;
+  std::array<uint8_t, kTogether * kMostBytesPerNumber> bytes_;
+  uint8_t* at_ = bytes_.data();
+  // Where a number may begin at the latest.
+  uint8_t* const last_ = bytes_.data() + bytes_.size() - kMostBytesPerNumber;
+};
 
 void StepRecord::AddPhase(absl::Span<const BlockRange> births,
                           const PhaseUpdate& phase) {
+  Writer writer(&bytes_);
   uint32_t before = 0;
-  Put(static_cast<uint32_t>(births.size()));
+  writer.Put(static_cast<uint32_t>(births.size()));
   for (const BlockRange& birth : births) {
-    Put(birth.first.value() - before);
-    Put(birth.count);
+    writer.Put(birth.first.value() - before);
+    writer.Put(birth.count);
     before = birth.first.value();
   }
-  PutHandles(phase.reads);
+  writer.PutHandles(phase.reads);
   before = 0;
-  Put(static_cast<uint32_t>(phase.kv_writes.size()));
+  writer.Put(static_cast<uint32_t>(phase.kv_writes.size()));
   for (const KvWrite& write : phase.kv_writes) {
-    Put(write.block.value() - before);
-    Put(write.tokens);
+    writer.Put(write.block.value() - before);
+    writer.Put(write.tokens);
     before = write.block.value();
   }
-  PutHandles(phase.freed);
+  writer.PutHandles(phase.freed);
+  writer.Flush();
   reads_ += phase.reads.size();
 }
 

@@ -64,8 +64,7 @@ class StepRecord {
   };
 
  private:
-  void Put(uint32_t number);
-  void PutHandles(absl::Span<const BlockId> blocks);
+  class Writer;
 
   std::vector<uint8_t> bytes_;
   uint64_t reads_ = 0;

@@ -1,0 +1,51 @@
+#include "server/service/cpu_pressure.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace kvplace {
+
+double UsableCores() {
+  double cores = 1;
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    cores = std::max(1, CPU_COUNT(&set));
+  }
+  // "max 100000" or "150000 100000", in microseconds.
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  double quota = 0;
+  double period = 0;
+  if (file >> quota >> period && quota > 0 && period > 0) {
+    cores = std::min(cores, quota / period);
+  }
+  return cores;
+}
+
+CpuPressure::CpuPressure(const Clock* clock, double cores)
+    : clock_(clock),
+      cores_(cores),
+      next_ns_(absl::ToInt64Nanoseconds(clock->Monotonic() + kWindow)),
+      begun_(clock->Monotonic()),
+      used_(clock->ProcessCpu()) {}
+
+double CpuPressure::Busy(absl::Duration now) {
+  const int64_t now_ns = absl::ToInt64Nanoseconds(now);
+  if (now_ns >= next_ns_.load(std::memory_order_relaxed) && mu_.TryLock()) {
+    if (now > begun_) {
+      const absl::Duration used = clock_->ProcessCpu();
+      const double share =
+          absl::FDivDuration(used - used_, (now - begun_) * cores_);
+      busy_.store(std::clamp(share, 0.0, 1.0), std::memory_order_relaxed);
+      begun_ = now;
+      used_ = used;
+      next_ns_.store(absl::ToInt64Nanoseconds(now + kWindow),
+                     std::memory_order_relaxed);
+    }
+    mu_.Unlock();
+  }
+  return busy_.load(std::memory_order_relaxed);
+}
+
+}  // namespace kvplace
