@@ -145,9 +145,9 @@ class Run {
     timed_.push_back(std::make_unique<Timed>());
     Timed& timed = *timed_.back();
     timed.tally.slow_nanos = absl::ToInt64Nanoseconds(options_.slow);
+    timed.begun = timed.tally.begun = NowNanos();
     const bool closed = phase.steps_per_second == 0;
     for (const auto& session : sessions_) session->Begin(&timed.tally, closed);
-    timed.begun = NowNanos();
     const int64_t end = timed.begun + absl::ToInt64Nanoseconds(phase.length);
     const absl::Status status =
         closed ? Closed(end) : Open(phase, timed.begun, end);

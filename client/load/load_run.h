@@ -43,9 +43,10 @@ struct PhaseResult {
   // Of the messages answered, from their steps' times to the plan.
   LatencySummary latency;
   uint32_t most_sample_every = 1;
-  // From the phase's begin until the last answer slower than LoadOptions::slow
-  // had come and the last session was told to send as often as at first. 0:
-  // there was none. Nothing: a session is still told to send less often.
+  // From the phase's begin until answers slower than LoadOptions::slow had
+  // stopped for half a second and the last session was told to send as often as
+  // at first. 0: none was slow. Nothing: a session is still told to send less
+  // often.
   std::optional<double> settled_after;
 
   double answered_per_second() const {

@@ -25,6 +25,13 @@ void RaiseTo(std::atomic<T>* most, T value) {
   }
 }
 
+void NoteSlow(int64_t now, PhaseTally* tally) {
+  constexpr int64_t kPause = 500'000'000;
+  const int64_t before =
+      std::max(tally->begun, tally->last_slow.load(std::memory_order_relaxed));
+  if (now - before < kPause) RaiseTo(&tally->last_slow, now);
+}
+
 template <typename T>
 void Bump(std::atomic<T>* count, T by = 1) {
   count->fetch_add(by, std::memory_order_relaxed);
@@ -136,9 +143,7 @@ void LoadSession::OnPlan(int64_t basis, size_t bytes) {
     const int64_t latency = now - sent.when;
     sent.tally->latencies.Add(latency);
     Bump<uint64_t>(&sent.tally->answered);
-    if (latency > sent.tally->slow_nanos) {
-      RaiseTo(&sent.tally->last_slow, now);
-    }
+    if (latency > sent.tally->slow_nanos) NoteSlow(now, sent.tally);
     answered = sent.tally;
     ++answers;
     sent_.pop_front();

@@ -46,9 +46,12 @@ struct PhaseTally {
   std::atomic<uint64_t> answered{0};
   std::atomic<uint64_t> plans{0};
   std::atomic<uint64_t> plan_bytes{0};
-  // When the last slow answer came, and the last session was told to send as
-  // often as at first (NowNanos); 0: never.
+  // When the phase began (NowNanos).
+  int64_t begun = 0;
+  // When the last slow answer came before the first half second without one; 0:
+  // none came in the first. One that comes later is chance, not recovery.
   std::atomic<int64_t> last_slow{0};
+  // When the last session was told to send as often as at first; 0: never.
   std::atomic<int64_t> last_relief{0};
   // Longest sampling interval that a session was told.
   std::atomic<uint32_t> most_sample_every{1};

@@ -113,9 +113,9 @@ class Bench:
         finally:
             server.stop()
 
-    def kvplaced(self, policy, tls=False):
+    def kvplaced(self, policy, tls=False, flags=()):
         command = [self.bin / "kvplaced", "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
-                   "--status-listen", "off", "--policy", policy, "--log-level", "error"]
+                   "--status-listen", "off", "--policy", policy, "--log-level", "error", *flags]
         if tls:
             command += ["--tls-cert", self.folder / "server.pem", "--tls-key", self.folder / "server.key",
                         "--tls-client-ca", self.folder / "ca.pem"]

@@ -179,6 +179,8 @@ class LiveSession {
   void DropPlan() ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
   void CheckLag(absl::Duration arrived)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
+  // Tells the worker what the guard has decided.
+  void Throttle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
   void Log(LogLevel level, const std::string& what) const;
 
   const Terms terms_;

@@ -5,8 +5,9 @@
 // ones halves it. After each change the next few steps are not looked at: they
 // were sent before the worker knew. A process that works without a pause makes
 // it four times as long at once, because what waits by then is in sockets, and
-// halves it again as soon as twice the work would leave it a pause: so it comes
-// to rest where the work fits, and back within half a second per factor of 4.
+// two or four times shorter as soon as so much more work would leave it a
+// pause: so it comes to rest where the work fits, and back from the longest
+// within two seconds.
 // Simple on purpose: an interval that is too long loses samples, never plans.
 // Thread-safety: one thread at a time.
 #ifndef KVPLACE_SERVER_SERVICE_OVERLOAD_GUARD_H_
@@ -45,7 +46,8 @@ class OverloadGuard {
     return Change(std::max(least_, sample_every_ / 2));
   }
 
-  // Beside OnStep: the process uses `busy` (0..1) of its CPU.
+  // Beside OnStep, and now and then when no step comes: the process uses `busy`
+  // (0..1) of its CPU.
   bool OnPressure(absl::Duration now, double busy) {
     half_empty_ = 2 * busy < kRoomy;
     if (busy >= kFull) {
@@ -61,7 +63,8 @@ class OverloadGuard {
     if (!calm_since_) calm_since_ = now;
     if (now - *calm_since_ < kCalm) return false;
     calm_since_.reset();
-    return Change(std::max(least_, sample_every_ / 2));
+    const uint32_t factor = 4 * busy < kRoomy ? 4 : 2;
+    return Change(std::max(least_, sample_every_ / factor));
   }
 
   uint32_t sample_every() const { return sample_every_; }
@@ -81,7 +84,7 @@ class OverloadGuard {
   static constexpr double kRoomy = 0.85;
   // Between two changes for want of CPU: what was sent before must come
   // through.
-  static constexpr absl::Duration kPatience = absl::Milliseconds(200);
+  static constexpr absl::Duration kPatience = absl::Milliseconds(100);
   static constexpr absl::Duration kCalm = absl::Milliseconds(250);
 
   bool Change(uint32_t to) {

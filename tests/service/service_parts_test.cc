@@ -184,8 +184,8 @@ TEST(OverloadGuardTest, WorkWithoutAPauseQuartersAtOnceAndComesBack) {
   EXPECT_TRUE(at(10, 0.99));
   EXPECT_EQ(guard.sample_every(), 4u);
   // What was sent before comes through first.
-  EXPECT_FALSE(at(200, 1));
-  EXPECT_TRUE(at(210, 1));
+  EXPECT_FALSE(at(100, 1));
+  EXPECT_TRUE(at(110, 1));
   EXPECT_EQ(guard.sample_every(), 16u);
   // Twice the work would not fit: no change however long.
   EXPECT_FALSE(at(1000, 0.5));
@@ -194,10 +194,10 @@ TEST(OverloadGuardTest, WorkWithoutAPauseQuartersAtOnceAndComesBack) {
   EXPECT_FALSE(at(5300, 0.4));
   EXPECT_TRUE(at(5350, 0.4));
   EXPECT_EQ(guard.sample_every(), 8u);
-  // From 16 to 1 within a second.
-  int changes = 1;
-  for (int ms = 5360; ms < 6500; ms += 10) changes += at(ms, 0.05) ? 1 : 0;
-  EXPECT_EQ(changes, 4);
+  // From 8 to 1 by 2 and 1.
+  int changes = 0;
+  for (int ms = 5360; ms < 6000; ms += 10) changes += at(ms, 0.05) ? 1 : 0;
+  EXPECT_EQ(changes, 2);
   EXPECT_EQ(guard.sample_every(), 1u);
 }
 
@@ -208,8 +208,8 @@ TEST(OverloadGuardTest, CountsWhatIsStillSentByTheOldInterval) {
   ASSERT_EQ(guard.sample_every(), 4u);
   EXPECT_EQ(guard.LeftOut(1), 0u);
   EXPECT_EQ(guard.LeftOut(4), 3u);
-  guard.OnPressure(absl::Seconds(2), 0);
-  ASSERT_TRUE(guard.OnPressure(absl::Seconds(3), 0));
+  guard.OnPressure(absl::Seconds(2), 0.4);
+  ASSERT_TRUE(guard.OnPressure(absl::Seconds(3), 0.4));
   ASSERT_EQ(guard.sample_every(), 2u);
   // Sent before the worker knew.
   EXPECT_EQ(guard.LeftOut(4), 3u);
