@@ -30,14 +30,18 @@ CpuPressure::CpuPressure(const Clock* clock, double cores)
       begun_(clock->Monotonic()),
       used_(clock->ProcessCpu()) {}
 
-double CpuPressure::Busy(absl::Duration now) {
+CpuPressure::Shares CpuPressure::Busy(absl::Duration now) {
   const int64_t now_ns = absl::ToInt64Nanoseconds(now);
   if (now_ns >= next_ns_.load(std::memory_order_relaxed) && mu_.TryLock()) {
     if (now > begun_) {
       const absl::Duration used = clock_->ProcessCpu();
-      const double share =
-          absl::FDivDuration(used - used_, (now - begun_) * cores_);
-      busy_.store(std::clamp(share, 0.0, 1.0), std::memory_order_relaxed);
+      const double share = std::clamp(
+          absl::FDivDuration(used - used_, (now - begun_) * cores_), 0.0, 1.0);
+      const double weight =
+          std::min(1.0, absl::FDivDuration(now - begun_, kMemory));
+      const double mean = mean_.load(std::memory_order_relaxed);
+      last_.store(share, std::memory_order_relaxed);
+      mean_.store(mean + (share - mean) * weight, std::memory_order_relaxed);
       begun_ = now;
       used_ = used;
       next_ns_.store(absl::ToInt64Nanoseconds(now + kWindow),
@@ -45,7 +49,8 @@ double CpuPressure::Busy(absl::Duration now) {
     }
     mu_.Unlock();
   }
-  return busy_.load(std::memory_order_relaxed);
+  return {last_.load(std::memory_order_relaxed),
+          mean_.load(std::memory_order_relaxed)};
 }
 
 }  // namespace kvplace

@@ -28,17 +28,24 @@ class CpuPressure {
   // `clock` outlives this. cores > 0.
   CpuPressure(const Clock* clock, double cores);
 
-  // Share of the cores' time used in the window that ended last, 0 .. 1. 0
-  // before the first.
-  double Busy(absl::Duration now);
+  // Shares of the cores' time used, 0 .. 1; 0 before the first window.
+  struct Shares {
+    // In the window that ended last.
+    double last = 0;
+    // Over about a quarter of a second: one burst does not show.
+    double mean = 0;
+  };
+  Shares Busy(absl::Duration now);
 
  private:
   static constexpr absl::Duration kWindow = absl::Milliseconds(20);
+  static constexpr absl::Duration kMemory = absl::Milliseconds(250);
 
   const Clock* const clock_;
   const double cores_;
   std::atomic<int64_t> next_ns_;
-  std::atomic<double> busy_{0};
+  std::atomic<double> last_{0};
+  std::atomic<double> mean_{0};
 
   absl::Mutex mu_;
   absl::Duration begun_ ABSL_GUARDED_BY(mu_);

@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "absl/time/time.h"
+#include "server/service/cpu_pressure.h"
 #include "server/service/service_options.h"
 
 namespace kvplace {
@@ -46,11 +47,11 @@ class OverloadGuard {
     return Change(std::max(least_, sample_every_ / 2));
   }
 
-  // Beside OnStep, and now and then when no step comes: the process uses `busy`
-  // (0..1) of its CPU.
-  bool OnPressure(absl::Duration now, double busy) {
-    half_empty_ = 2 * busy < kRoomy;
-    if (busy >= kFull) {
+  // Beside OnStep, and now and then when no step comes: the process uses so
+  // much of its CPU.
+  bool OnPressure(absl::Duration now, CpuPressure::Shares busy) {
+    half_empty_ = 2 * busy.mean < kRoomy;
+    if (busy.last >= kFull) {
       calm_since_.reset();
       if (pressed_at_ && now - *pressed_at_ < kPatience) return false;
       pressed_at_ = now;
@@ -63,7 +64,7 @@ class OverloadGuard {
     if (!calm_since_) calm_since_ = now;
     if (now - *calm_since_ < kCalm) return false;
     calm_since_.reset();
-    const uint32_t factor = 4 * busy < kRoomy ? 4 : 2;
+    const uint32_t factor = 4 * busy.mean < kRoomy ? 4 : 2;
     return Change(std::max(least_, sample_every_ / factor));
   }
 

@@ -21,14 +21,15 @@ def bench(*words):
 class BenchCommand(unittest.TestCase):
     def test_json_and_text(self):
         with System() as system:
-            system.start_server()
+            # A machine that is busy with other things does not throttle.
+            system.start_server("--max-sample-every", "1")
             flags = ("--target", system.address, "--workers", "3", "--devices-per-worker", "2", *SMALL)
             document = json.loads(run(CTL, "bench", *flags, "--rate", "20/s", "--seconds", "0.5", "--format", "json").stdout)
             self.assertEqual(document["schema"], "kvplace.load/1")
             self.assertEqual(document["sessions"], 6)
             phase = document["phases"][0]
             self.assertEqual(phase["offered"], 60)
-            self.assertEqual(phase["left_out"] + phase["answered"], 60)
+            self.assertEqual((phase["left_out"], phase["answered"]), (0, 60))
             self.assertEqual(list(phase["latency_us"]), ["count", "mean", "p50", "p90", "p99", "p99.9", "max"])
             text = run(CTL, "bench", *flags, "--phases", "max:0.3,10/s:0.3").stdout.splitlines()
             self.assertTrue(text[0].startswith(f"{system.address}: 6 sessions of 2048 blocks in 4 groups, 200 ids"))

@@ -20,6 +20,13 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
+// Of a machine that may be busy with other things: no Throttle.
+ServiceOptions Patient() {
+  ServiceOptions options;
+  options.max_sample_every = 1;
+  return options;
+}
+
 LoadOptions Small(const LoopbackServer& server) {
   LoadOptions options;
   options.target = server.address();
@@ -33,7 +40,7 @@ LoadOptions Small(const LoopbackServer& server) {
 }
 
 TEST(LoadRunTest, EveryStepOfAnOpenLoopIsAnswered) {
-  LoopbackServer server;
+  LoopbackServer server(Patient());
   for (const ReadEncoding encoding :
        {ReadEncoding::kDelta, ReadEncoding::kBitmap, ReadEncoding::kAll,
         ReadEncoding::kSmallest}) {
@@ -60,7 +67,7 @@ TEST(LoadRunTest, EveryStepOfAnOpenLoopIsAnswered) {
 }
 
 TEST(LoadRunTest, AClosedLoopGoesWithTheAnswersAndPhasesFollow) {
-  LoopbackServer server;
+  LoopbackServer server(Patient());
   LoadOptions options = Small(server);
   options.in_flight = 2;
   options.phases = {{0, absl::Milliseconds(200)},
@@ -75,7 +82,7 @@ TEST(LoadRunTest, AClosedLoopGoesWithTheAnswersAndPhasesFollow) {
 
 // A server that stands still makes all steps of that time late, not one.
 TEST(LoadRunTest, LatencyCountsFromTheTimeAStepWasDue) {
-  LoopbackServer server;
+  LoopbackServer server(Patient());
   LoadOptions options = Small(server);
   options.workers = 1;
   options.phases = {{200, absl::Milliseconds(500)}};
@@ -109,7 +116,7 @@ TEST(LoadRunTest, LatencyCountsFromTheTimeAStepWasDue) {
 }
 
 TEST(LoadRunTest, SaysWhichSessionFailedAndWhy) {
-  LoopbackServer server;
+  LoopbackServer server(Patient());
   LoadOptions options = Small(server);
   options.blocks = 8u << 20;
   EXPECT_THAT(std::string(RunLoad(options).status().message()),

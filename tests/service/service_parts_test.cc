@@ -178,7 +178,7 @@ TEST(OverloadGuardTest, WorkWithoutAPauseQuartersAtOnceAndComesBack) {
   ServiceOptions options;
   OverloadGuard guard(options);
   const auto at = [&guard](int ms, double busy) {
-    return guard.OnPressure(absl::Milliseconds(ms), busy);
+    return guard.OnPressure(absl::Milliseconds(ms), {busy, busy});
   };
   EXPECT_FALSE(at(0, 0.9));
   EXPECT_TRUE(at(10, 0.99));
@@ -204,12 +204,12 @@ TEST(OverloadGuardTest, WorkWithoutAPauseQuartersAtOnceAndComesBack) {
 TEST(OverloadGuardTest, CountsWhatIsStillSentByTheOldInterval) {
   ServiceOptions options;
   OverloadGuard guard(options);
-  guard.OnPressure(absl::Seconds(1), 1);
+  guard.OnPressure(absl::Seconds(1), {1, 1});
   ASSERT_EQ(guard.sample_every(), 4u);
   EXPECT_EQ(guard.LeftOut(1), 0u);
   EXPECT_EQ(guard.LeftOut(4), 3u);
-  guard.OnPressure(absl::Seconds(2), 0.4);
-  ASSERT_TRUE(guard.OnPressure(absl::Seconds(3), 0.4));
+  guard.OnPressure(absl::Seconds(2), {0.4, 0.4});
+  ASSERT_TRUE(guard.OnPressure(absl::Seconds(3), {0, 0.4}));
   ASSERT_EQ(guard.sample_every(), 2u);
   // Sent before the worker knew.
   EXPECT_EQ(guard.LeftOut(4), 3u);
@@ -232,12 +232,13 @@ TEST(CpuPressureTest, IsTheShareOfTheLastWindow) {
   const auto after = [&](int ms, int cpu_ms) {
     clock.now += absl::Milliseconds(ms);
     clock.used += absl::Milliseconds(cpu_ms);
-    return pressure.Busy(clock.now);
+    return pressure.Busy(clock.now).last;
   };
   EXPECT_EQ(after(10, 20), 0);
   EXPECT_DOUBLE_EQ(after(10, 10), 0.75);
   EXPECT_DOUBLE_EQ(after(10, 0), 0.75);
   EXPECT_DOUBLE_EQ(after(90, 0), 0);
+  EXPECT_NEAR(pressure.Busy(clock.now).mean, 0.75 * 0.08 * 0.6, 1e-9);
   EXPECT_EQ(after(20, 50), 1);
   EXPECT_GT(UsableCores(), 0);
 }
