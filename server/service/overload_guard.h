@@ -36,7 +36,8 @@ class OverloadGuard {
   // A step was processed `lag` after it arrived. True: sample_every() changed
   // and the worker has to hear of it.
   bool OnStep(absl::Duration lag) {
-    quick_ = lag < limit_ / 4 ? quick_ + 1 : 0;
+    last_quick_ = lag < limit_ / 4;
+    quick_ = last_quick_ ? quick_ + 1 : 0;
     if (settling_ > 0) {
       --settling_;
       quick_ = 0;
@@ -57,7 +58,7 @@ class OverloadGuard {
       pressed_at_ = now;
       return Change(std::min(most_, sample_every_ * 4));
     }
-    if (!half_empty_ || !pressed_at_ || sample_every_ == least_) {
+    if (!half_empty_ || !last_quick_ || sample_every_ == least_) {
       calm_since_.reset();
       return false;
     }
@@ -103,6 +104,7 @@ class OverloadGuard {
   uint32_t obeyed_;
   uint32_t settling_ = 0;
   uint32_t quick_ = 0;
+  bool last_quick_ = true;
   bool half_empty_ = true;
   std::optional<absl::Duration> pressed_at_;
   std::optional<absl::Duration> calm_since_;

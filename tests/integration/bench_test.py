@@ -50,7 +50,7 @@ class BenchCommand(unittest.TestCase):
         for words, said in [
                 (("--rate", "fast"), '--rate: "fast": expected steps per second'),
                 (("--phases", "5/s"), '--phases: "5/s": expected RATE:SECONDS'),
-                (("--phases", "5/s:1", "--rate", "3"), "--phases excludes --rate"),
+                (("--phases", "5/s:1", "--rate", "3"), "--rate excludes --phases"),
                 (("--workers", "0"), "--workers is 0, expected 1..4096"),
                 (("--message-ids", "100000"), "--message-ids is 100000, expected 1..32768"),
                 (("--encoding", "zip"), "--encoding")]:
