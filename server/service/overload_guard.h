@@ -31,7 +31,7 @@ class OverloadGuard {
         most_(options.max_sample_every),
         recovery_(options.overload_recovery_steps),
         sample_every_(options.sample_every),
-        obeyed_(options.sample_every) {}
+        longest_(options.sample_every) {}
 
   // A step was processed `lag` after it arrived. True: sample_every() changed
   // and the worker has to hear of it.
@@ -71,13 +71,10 @@ class OverloadGuard {
 
   uint32_t sample_every() const { return sample_every_; }
   // Steps that a message standing for `decode_steps` left out because of this.
-  // To be asked once per message: one that was sent before its worker knew of
-  // more is counted like those before it.
-  uint32_t LeftOut(uint32_t decode_steps) {
-    if (decode_steps <= sample_every_) obeyed_ = sample_every_;
-    obeyed_ = std::max(obeyed_, sample_every_);
-    if (obeyed_ == least_) return 0;
-    return std::min(decode_steps, obeyed_) - std::min(decode_steps, least_);
+  // What was sent by any interval of before may still be on its way, behind
+  // messages that are older than that.
+  uint32_t LeftOut(uint32_t decode_steps) const {
+    return std::min(decode_steps, longest_) - std::min(decode_steps, least_);
   }
 
  private:
@@ -93,6 +90,7 @@ class OverloadGuard {
     quick_ = 0;
     if (to == sample_every_) return false;
     sample_every_ = to;
+    longest_ = std::max(longest_, to);
     settling_ = kSettlingSteps;
     return true;
   }
@@ -100,8 +98,8 @@ class OverloadGuard {
   const absl::Duration limit_;
   const uint32_t least_, most_, recovery_;
   uint32_t sample_every_;
-  // The longest interval that messages may still follow.
-  uint32_t obeyed_;
+  // The longest interval that the worker was ever told.
+  uint32_t longest_;
   uint32_t settling_ = 0;
   uint32_t quick_ = 0;
   bool last_quick_ = true;

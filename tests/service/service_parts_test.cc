@@ -213,9 +213,10 @@ TEST(OverloadGuardTest, CountsWhatIsStillSentByTheOldInterval) {
   ASSERT_EQ(guard.sample_every(), 2u);
   // Sent before the worker knew.
   EXPECT_EQ(guard.LeftOut(4), 3u);
-  EXPECT_EQ(guard.LeftOut(2), 1u);
+  EXPECT_EQ(guard.LeftOut(1), 0u);
+  EXPECT_EQ(guard.LeftOut(4), 3u);
   // By a worker that samples of its own accord.
-  EXPECT_EQ(guard.LeftOut(4), 1u);
+  EXPECT_EQ(guard.LeftOut(9), 3u);
 }
 
 TEST(CpuPressureTest, IsTheShareOfTheLastWindow) {
