@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "client/cli/bench_command.h"
 #include "client/cli/command.h"
 #include "client/cli/completion.h"
 #include "client/cli/explain_command.h"
@@ -25,6 +26,7 @@ int main(int argc, char** argv) {
   kvplace::RegisterSimulateCommand(app);
   kvplace::RegisterExplainCommand(app);
   kvplace::RegisterLiveCommands(app);
+  kvplace::RegisterBenchCommand(app);
   kvplace::RegisterCompletionCommand(app);
 
   return kvplace::ParseAndRun(&app, argc, argv);

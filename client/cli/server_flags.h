@@ -17,6 +17,8 @@ struct ServerFlags {
 
 // --server and the TLS flags. `flags` must outlive `command`.
 void AddServerFlags(CLI::App* command, ServerFlags* flags);
+// The TLS flags alone. `tls` must outlive `command`.
+void AddTlsFlags(CLI::App* command, client::ChannelOptions* tls);
 
 }  // namespace kvplace
 

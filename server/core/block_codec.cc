@@ -1,7 +1,9 @@
 #include "server/core/block_codec.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstring>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -13,12 +15,58 @@ namespace {
 // 33 bits of a zigzag difference need 5 bytes, as 32 bits do.
 constexpr size_t kMaxVarintBytes = 5;
 
-void PutVarint(uint64_t value, std::string* out) {
+// The eight bytes as one number, the first lowest.
+uint64_t LoadEight(const void* bytes) {
+  uint64_t word;
+  if constexpr (std::endian::native == std::endian::little) {
+    std::memcpy(&word, bytes, sizeof word);
+  } else {
+    word = 0;
+    for (int i = 0; i < 8; ++i) {
+      word |= uint64_t{static_cast<const uint8_t*>(bytes)[i]} << (8 * i);
+    }
+  }
+  return word;
+}
+
+// REQUIRES: room for kMaxVarintBytes. Returns where the next one goes. Without
+// branches (all bytes spread and stored at once) it takes more instructions
+// than this, and the sizes of neighbours are alike.
+char* PutVarint(uint64_t value, char* at) {
+  if (value < 0x80) {
+    *at = static_cast<char>(value);
+    return at + 1;
+  }
+  if (value < 0x4000) {
+    at[0] = static_cast<char>(value | 0x80);
+    at[1] = static_cast<char>(value >> 7);
+    return at + 2;
+  }
   while (value >= 0x80) {
-    out->push_back(static_cast<char>(value | 0x80));
+    *at++ = static_cast<char>(value | 0x80);
     value >>= 7;
   }
-  out->push_back(static_cast<char>(value));
+  *at++ = static_cast<char>(value);
+  return at;
+}
+
+// Appends what `put` writes for each of `ids`, with one look at the room.
+template <typename Put>
+void AppendEach(std::span<const BlockId> ids, std::string* out, Put put) {
+  const size_t before = out->size();
+  out->resize(before + ids.size() * kMaxVarintBytes);
+  char* at = out->data() + before;
+  for (const BlockId id : ids) at = put(id, at);
+  out->resize(static_cast<size_t>(at - out->data()));
+}
+
+// Whether each byte is in 1 .. 127: eight differences of one byte, all of them
+// allowed.
+bool EightSmall(uint64_t word) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  constexpr uint64_t kTops = kOnes * 0x80;
+  // Taking 1 off a byte borrows only where one below is 0, which is found too.
+  return ((word | (word - kOnes)) & kTops) == 0;
 }
 
 size_t VarintSize(uint32_t value) {
@@ -46,12 +94,32 @@ class VarintReader {
   bool done() const { return at_ == end_; }
   // Start of the number that was read last.
   size_t offset() const { return static_cast<size_t>(last_ - begin_); }
+  // The next bytes, not yet read, up to eight of them with 1s behind; how many.
+  size_t PeekEight(uint64_t* word) const {
+    const auto left = static_cast<size_t>(end_ - at_);
+    if (left >= 8) {
+      *word = LoadEight(at_);
+      return 8;
+    }
+    std::array<uint8_t, 8> bytes;
+    bytes.fill(1);
+    std::copy(at_, end_, bytes.begin());
+    *word = LoadEight(bytes.data());
+    return left;
+  }
+  void Skip(size_t bytes) { at_ += bytes; }
 
   // REQUIRES !done(). False leaves `problem()` set.
   bool Read(uint64_t* value) {
     last_ = at_;
     if (*at_ < 0x80) {
       *value = *at_++;
+      return true;
+    }
+    // Two bytes, of which the second is not 0.
+    if (end_ - at_ >= 2 && at_[1] - 1u < 0x7f) {
+      *value = (at_[0] & 0x7fu) | (uint64_t{at_[1]} << 7);
+      at_ += 2;
       return true;
     }
     return ReadLong(value);
@@ -98,23 +166,42 @@ absl::Status Bad(size_t byte, size_t entry, const Words&... words) {
 
 void EncodeAscending(std::span<const BlockId> ids, std::string* out) {
   uint32_t previous = 0;
-  for (const BlockId id : ids) {
-    PutVarint(id.value() - previous, out);
+  AppendEach(ids, out, [&previous](BlockId id, char* at) {
+    at = PutVarint(id.value() - previous, at);
     previous = id.value();
-  }
+    return at;
+  });
 }
 
 absl::Status DecodeAscending(absl::string_view bytes, uint32_t limit,
                              std::vector<BlockId>* out) {
-  // An entry takes at least one byte: room for all is made once.
+  // An entry takes at least one byte: room for all is made once, and for what
+  // is written behind the last.
   const size_t before = out->size();
-  out->resize(before + bytes.size());
+  out->resize(before + bytes.size() + 8);
   BlockId* const entries = out->data() + before;
   size_t count = 0;
   uint64_t handle = 0;
   absl::Status problem;
   VarintReader reader(bytes);
   while (!reader.done()) {
+    // Most gaps are below 128. The first number is a handle, which may be 0.
+    uint64_t word;
+    size_t size = reader.PeekEight(&word);
+    while (size > 0 && EightSmall(word)) {
+      uint64_t next = handle;
+      for (size_t i = 0; i < 8; ++i) {
+        next += (word >> (8 * i)) & 0xff;
+        entries[count + i] = BlockId(static_cast<uint32_t>(next));
+      }
+      // Whichever is too large is named below; what is behind the end is too.
+      if (next >= limit) break;
+      handle = entries[count + size - 1].value();
+      count += size;
+      reader.Skip(size);
+      size = reader.PeekEight(&word);
+    }
+    if (reader.done()) break;
     uint64_t difference;
     if (!reader.Read(&difference)) {
       problem = Bad(reader.offset(), count, reader.problem());
@@ -138,11 +225,12 @@ absl::Status DecodeAscending(absl::string_view bytes, uint32_t limit,
 
 void EncodeOrdered(std::span<const BlockId> ids, std::string* out) {
   int64_t previous = 0;
-  for (const BlockId id : ids) {
+  AppendEach(ids, out, [&previous](BlockId id, char* at) {
     const int64_t handle = id.value();
-    PutVarint(ZigZag(handle - previous), out);
+    at = PutVarint(ZigZag(handle - previous), at);
     previous = handle;
-  }
+    return at;
+  });
 }
 
 absl::Status DecodeOrdered(absl::string_view bytes, uint32_t limit,
@@ -186,22 +274,39 @@ void EncodeBitmap(std::span<const BlockId> ids, uint32_t first,
 
 absl::Status DecodeBitmap(absl::string_view bits, uint32_t first,
                           uint32_t limit, std::vector<BlockId>* out) {
-  const size_t before = out->size();
-  for (size_t at = 0; at < bits.size(); at += 8) {
-    const size_t size = std::min<size_t>(8, bits.size() - at);
+  const auto word_at = [bits](size_t at) {
+    if (bits.size() - at >= 8) return LoadEight(bits.data() + at);
     uint64_t word = 0;
-    for (size_t i = 0; i < size; ++i) {
-      word |= uint64_t{static_cast<uint8_t>(bits[at + i])} << (8 * i);
+    for (size_t i = at; i < bits.size(); ++i) {
+      word |= uint64_t{static_cast<uint8_t>(bits[i])} << (8 * (i - at));
+    }
+    return word;
+  };
+  size_t total = 0;
+  for (size_t at = 0; at < bits.size(); at += 8) {
+    total += static_cast<size_t>(std::popcount(word_at(at)));
+  }
+  const size_t before = out->size();
+  out->resize(before + total);
+  BlockId* entry = out->data() + before;
+  for (size_t at = 0; at < bits.size(); at += 8) {
+    const uint64_t base = uint64_t{first} + at * 8;
+    uint64_t word = word_at(at);
+    if (word != 0 &&
+        base + static_cast<uint64_t>(std::bit_width(word)) > limit) {
+      while (base + static_cast<uint64_t>(std::countr_zero(word)) < limit) {
+        word &= word - 1;
+        ++entry;
+      }
+      const auto bit = static_cast<size_t>(std::countr_zero(word));
+      const auto index = static_cast<size_t>(entry - out->data()) - before;
+      out->resize(before);
+      return Bad(at + bit / 8, index, "handle ", base + bit, " is not below ",
+                 limit);
     }
     for (; word != 0; word &= word - 1) {
-      const size_t bit = at * 8 + static_cast<size_t>(std::countr_zero(word));
-      const uint64_t handle = uint64_t{first} + bit;
-      if (handle >= limit) {
-        const size_t entry = out->size() - before;
-        out->resize(before);
-        return Bad(bit / 8, entry, "handle ", handle, " is not below ", limit);
-      }
-      out->push_back(BlockId(static_cast<uint32_t>(handle)));
+      *entry++ = BlockId(static_cast<uint32_t>(
+          base + static_cast<uint64_t>(std::countr_zero(word))));
     }
   }
   return absl::OkStatus();

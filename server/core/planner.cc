@@ -8,27 +8,31 @@ namespace kvplace {
 absl::Status Planner::CheckOnce(const DeviceModel& model,
                                 const std::vector<BlockId>& list, Tier expected,
                                 const char* what) {
+  const uint32_t handles = model.blocks().handles();
+  const Residency& residency = model.residency();
   size_t marked = 0;
-  absl::Status status;
-  for (const BlockId block : list) {
-    if (block.value() >= model.blocks().handles() || seen_[block.value()] ||
-        (expected == Tier::kNone ? !model.blocks().alive(block)
-                                 : model.residency().tier(block) != expected)) {
-      status = absl::InternalError(
-          absl::StrCat("policy's ", what, " names handle ", block.value(),
-                       ", which is repeated or in the wrong tier"));
-      break;
-    }
-    seen_[block.value()] = true;
-    ++marked;
+  for (; marked < list.size(); ++marked) {
+    const uint32_t handle = list[marked].value();
+    if (handle >= handles) break;
+    uint64_t& word = seen_[handle / 64];
+    const uint64_t bit = uint64_t{1} << (handle % 64);
+    // A block that is not alive is in no tier.
+    const Tier tier = residency.tier(list[marked]);
+    if (expected == Tier::kNone ? tier == Tier::kNone : tier != expected) break;
+    if ((word & bit) != 0) break;
+    word |= bit;
   }
-  for (size_t i = 0; i < marked; ++i) seen_[list[i].value()] = false;
-  return status;
+  // Nothing else is marked, so whole words can go.
+  for (size_t i = 0; i < marked; ++i) seen_[list[i].value() / 64] = 0;
+  if (marked == list.size()) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat("policy's ", what, " names handle ", list[marked].value(),
+                   ", which is repeated or in the wrong tier"));
 }
 
 absl::Status Planner::Check(const DeviceModel& model,
                             const StandingOrder& order) {
-  seen_.resize(model.blocks().handles());
+  seen_.resize((size_t{model.blocks().handles()} + 63) / 64);
   if (order.groups.size() != model.config().groups.size() ||
       order.evict_at_least > order.evict_queue.size() ||
       !(order.max_routed_share >= 0 && order.max_routed_share <= 1)) {

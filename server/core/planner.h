@@ -45,7 +45,7 @@ class Planner {
   const uint32_t lifetime_steps_;
   PlanId last_id_{0};
   // One bit per handle, all clear between calls.
-  std::vector<bool> seen_;
+  std::vector<uint64_t> seen_;
 };
 
 }  // namespace kvplace

@@ -1,5 +1,7 @@
 #include "server/service/clock.h"
 
+#include <time.h>
+
 #include <chrono>
 
 #include "absl/time/clock.h"
@@ -14,6 +16,11 @@ class SystemClock final : public Clock {
         std::chrono::steady_clock::now().time_since_epoch());
   }
   absl::Time Wall() const override { return absl::Now(); }
+  absl::Duration ProcessCpu() const override {
+    timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return absl::DurationFromTimespec(used);
+  }
 };
 
 }  // namespace

@@ -17,6 +17,8 @@ class Clock {
   virtual absl::Duration Monotonic() const = 0;
   // For people and for files.
   virtual absl::Time Wall() const = 0;
+  // CPU time that the process has used; a clock of tests uses none.
+  virtual absl::Duration ProcessCpu() const { return absl::ZeroDuration(); }
 };
 
 // The machine's clocks. Lives for the whole program.

@@ -287,7 +287,12 @@ void LiveSession::DropPlan() {
 void LiveSession::CheckLag(absl::Duration arrived) {
   const uint32_t left_out = guard_.LeftOut(scheduler_->decode_steps());
   if (left_out > 0) metrics_->OnDropped(DropReason::kOverload, left_out);
-  if (!guard_.OnStep(terms_.clock->Monotonic() - arrived)) return;
+  const absl::Duration now = terms_.clock->Monotonic();
+  const bool pressed = guard_.OnPressure(now, terms_.pressure->Busy(now));
+  if (guard_.OnStep(now - arrived) || pressed) Throttle();
+}
+
+void LiveSession::Throttle() {
   outbox_.PutThrottle(guard_.sample_every());
   Log(LogLevel::kWarning,
       absl::StrCat("throttle: one step in ", guard_.sample_every()));
@@ -331,6 +336,8 @@ std::optional<Remains> LiveSession::SweepLocked(absl::Duration now) {
   const absl::Duration timeout = terms_.options->heartbeat_timeout;
   if (now - last_heard_ <= timeout) {
     scheduler_->hindsight()->ReportAge();
+    // A worker that samples has little to say, and would recover as slowly.
+    if (guard_.OnPressure(now, terms_.pressure->Busy(now))) Throttle();
     return std::nullopt;
   }
   return EndLocked(

@@ -20,6 +20,7 @@
 #include "server/convert/hello.h"
 #include "server/core/metrics_sink.h"
 #include "server/service/clock.h"
+#include "server/service/cpu_pressure.h"
 #include "server/service/device_scheduler.h"
 #include "server/service/node.h"
 #include "server/service/outbox.h"
@@ -58,6 +59,7 @@ class LiveSession {
     const Clock* clock;
     MetricsSink* metrics;
     const LogFunction* log;
+    CpuPressure* pressure;
   };
 
   // A session that nobody knows yet. The node's entry and the metrics follow in
@@ -177,6 +179,8 @@ class LiveSession {
   void DropPlan() ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
   void CheckLag(absl::Duration arrived)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
+  // Tells the worker what the guard has decided.
+  void Throttle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
   void Log(LogLevel level, const std::string& what) const;
 
   const Terms terms_;

@@ -43,7 +43,8 @@ NodeRegistry::NodeRegistry(const ServiceOptions& options, const Clock* clock,
       metrics_(metrics),
       log_(std::move(log)),
       // Epochs of an earlier run of this server do not come again.
-      next_epoch_(static_cast<uint64_t>(absl::ToUnixMicros(clock->Wall()))) {
+      next_epoch_(static_cast<uint64_t>(absl::ToUnixMicros(clock->Wall()))),
+      pressure_(clock, UsableCores()) {
   absl::MutexLock lock(&mu_);
   // REQUIRES says that this cannot fail.
   default_policy_ = *MakePolicyInForce(options.defaults, policy_version_);
@@ -89,7 +90,8 @@ absl::StatusOr<std::shared_ptr<LiveSession>> NodeRegistry::OpenOnNode(
     WorkerHello hello, const std::string& peer,
     std::weak_ptr<StreamHandle> stream, absl::Duration arrived,
     RejectReason* reason) {
-  const LiveSession::Terms terms{&options_, clock_, metrics_, &log_};
+  const LiveSession::Terms terms{&options_, clock_, metrics_, &log_,
+                                 &pressure_};
   for (;;) {
     auto found = NodeFor(hello.node_id, reason);
     if (!found.ok()) return found.status();

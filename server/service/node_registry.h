@@ -30,6 +30,7 @@
 #include "server/convert/hello.h"
 #include "server/core/metrics_sink.h"
 #include "server/service/clock.h"
+#include "server/service/cpu_pressure.h"
 #include "server/service/service_options.h"
 #include "server/service/session.h"
 
@@ -152,6 +153,7 @@ class NodeRegistry {
   std::atomic<uint64_t> live_sessions_{0};
   std::atomic<uint64_t> next_epoch_{1};
   std::atomic<uint64_t> blocks_{0};
+  CpuPressure pressure_;
 
   mutable absl::Mutex mu_;
   std::map<std::string, NodePtr, std::less<>> nodes_ ABSL_GUARDED_BY(mu_);

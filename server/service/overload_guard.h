@@ -1,17 +1,24 @@
-// Decides how often a worker may send steps, from how long they take here.
+// Decides how often a worker may send steps, from how long they take here and
+// how busy the process is.
 //
 // A step that took longer than the limit doubles the interval; a run of quick
 // ones halves it. After each change the next few steps are not looked at: they
-// were sent before the worker knew. Simple on purpose: an interval that is
-// twice too long loses samples, never plans.
+// were sent before the worker knew. A process that works without a pause makes
+// it four times as long at once, because what waits by then is in sockets, and
+// two or four times shorter as soon as so much more work would leave it a
+// pause: so it comes to rest where the work fits, and back from the longest
+// within two seconds.
+// Simple on purpose: an interval that is too long loses samples, never plans.
 // Thread-safety: one thread at a time.
 #ifndef KVPLACE_SERVER_SERVICE_OVERLOAD_GUARD_H_
 #define KVPLACE_SERVER_SERVICE_OVERLOAD_GUARD_H_
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 
 #include "absl/time/time.h"
+#include "server/service/cpu_pressure.h"
 #include "server/service/service_options.h"
 
 namespace kvplace {
@@ -23,39 +30,67 @@ class OverloadGuard {
         least_(options.sample_every),
         most_(options.max_sample_every),
         recovery_(options.overload_recovery_steps),
-        sample_every_(options.sample_every) {}
+        sample_every_(options.sample_every),
+        longest_(options.sample_every) {}
 
   // A step was processed `lag` after it arrived. True: sample_every() changed
   // and the worker has to hear of it.
   bool OnStep(absl::Duration lag) {
+    last_quick_ = lag < limit_ / 4;
+    quick_ = last_quick_ ? quick_ + 1 : 0;
     if (settling_ > 0) {
       --settling_;
+      quick_ = 0;
       return false;
     }
-    if (lag > limit_) {
-      quick_ = 0;
-      return Change(std::min(most_, sample_every_ * 2));
-    }
-    quick_ = lag < limit_ / 4 ? quick_ + 1 : 0;
-    if (quick_ < recovery_) return false;
-    quick_ = 0;
+    if (lag > limit_) return Change(std::min(most_, sample_every_ * 2));
+    if (quick_ < recovery_ || !half_empty_) return false;
     return Change(std::max(least_, sample_every_ / 2));
+  }
+
+  // Beside OnStep, and now and then when no step comes: the process uses so
+  // much of its CPU.
+  bool OnPressure(absl::Duration now, CpuPressure::Shares busy) {
+    half_empty_ = 2 * busy.mean < kRoomy;
+    if (busy.last >= kFull) {
+      calm_since_.reset();
+      if (pressed_at_ && now - *pressed_at_ < kPatience) return false;
+      pressed_at_ = now;
+      return Change(std::min(most_, sample_every_ * 4));
+    }
+    if (!half_empty_ || !last_quick_ || sample_every_ == least_) {
+      calm_since_.reset();
+      return false;
+    }
+    if (!calm_since_) calm_since_ = now;
+    if (now - *calm_since_ < kCalm) return false;
+    calm_since_.reset();
+    const uint32_t factor = 4 * busy.mean < kRoomy ? 4 : 2;
+    return Change(std::max(least_, sample_every_ / factor));
   }
 
   uint32_t sample_every() const { return sample_every_; }
   // Steps that a message standing for `decode_steps` left out because of this.
+  // What was sent by any interval of before may still be on its way, behind
+  // messages that are older than that.
   uint32_t LeftOut(uint32_t decode_steps) const {
-    if (sample_every_ == least_) return 0;
-    return std::min(decode_steps, sample_every_) -
-           std::min(decode_steps, least_);
+    return std::min(decode_steps, longest_) - std::min(decode_steps, least_);
   }
 
  private:
   static constexpr uint32_t kSettlingSteps = 4;
+  static constexpr double kFull = 0.95;
+  static constexpr double kRoomy = 0.85;
+  // Between two changes for want of CPU: what was sent before must come
+  // through.
+  static constexpr absl::Duration kPatience = absl::Milliseconds(100);
+  static constexpr absl::Duration kCalm = absl::Milliseconds(250);
 
   bool Change(uint32_t to) {
+    quick_ = 0;
     if (to == sample_every_) return false;
     sample_every_ = to;
+    longest_ = std::max(longest_, to);
     settling_ = kSettlingSteps;
     return true;
   }
@@ -63,8 +98,14 @@ class OverloadGuard {
   const absl::Duration limit_;
   const uint32_t least_, most_, recovery_;
   uint32_t sample_every_;
+  // The longest interval that the worker was ever told.
+  uint32_t longest_;
   uint32_t settling_ = 0;
   uint32_t quick_ = 0;
+  bool last_quick_ = true;
+  bool half_empty_ = true;
+  std::optional<absl::Duration> pressed_at_;
+  std::optional<absl::Duration> calm_since_;
 };
 
 }  // namespace kvplace

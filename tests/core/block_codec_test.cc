@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -131,6 +132,94 @@ TEST(BlockCodecTest, AgreesWithTwinOnRandomLists) {
     ASSERT_EQ(bytes, TwinOrdered(ids));
     ASSERT_TRUE(DecodeOrdered(bytes, kNoLimit, &back).ok());
     ASSERT_EQ(back, ids);
+  }
+}
+
+// One number after the other, in the words of the header.
+absl::Status TwinDecodeAscending(const std::string& bytes, uint32_t limit,
+                                 std::vector<BlockId>* out) {
+  uint64_t handle = 0;
+  size_t at = 0;
+  for (size_t entry = 0; at < bytes.size(); ++entry) {
+    const size_t begin = at;
+    const auto bad = [&](const std::string& what) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("byte ", begin, " (entry ", entry, "): ", what));
+    };
+    uint64_t difference = 0;
+    uint8_t byte = 0x80;
+    for (int shift = 0; byte >= 0x80; shift += 7) {
+      if (shift == 35) return bad("the varint has more than 5 bytes");
+      if (at == bytes.size()) return bad("the varint is cut off");
+      byte = static_cast<uint8_t>(bytes[at++]);
+      difference |= uint64_t{byte & 0x7fu} << shift;
+      if (byte == 0 && shift > 0) {
+        return bad("the varint is longer than its value needs");
+      }
+    }
+    if (difference == 0 && entry > 0) {
+      return bad("difference 0: handles must rise");
+    }
+    handle += difference;
+    if (handle >= limit) {
+      return bad(absl::StrCat("handle ", handle, " is not below ", limit));
+    }
+    out->emplace_back(static_cast<uint32_t>(handle));
+  }
+  return absl::OkStatus();
+}
+
+TEST(BlockCodecTest, DecodesAscendingAsTheTwinDoes) {
+  const uint64_t seed = std::random_device{}();
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 20000; ++round) {
+    std::string bytes;
+    // Long runs of small numbers, and now and then another.
+    const uint64_t rare = 1 + random() % 60;
+    for (uint64_t n = random() % 100; n > 0; --n) {
+      const uint64_t byte =
+          random() % rare == 0 ? random() : 1 + random() % 127;
+      bytes.push_back(static_cast<char>(byte));
+    }
+    const auto limit =
+        static_cast<uint32_t>(random() % 3 == 0 ? random() % 4000 : kNoLimit);
+    std::vector<BlockId> fast, slow;
+    const absl::Status status = DecodeAscending(bytes, limit, &fast);
+    const absl::Status expected = TwinDecodeAscending(bytes, limit, &slow);
+    ASSERT_EQ(status, expected) << status << " and " << expected;
+    if (!status.ok()) slow.clear();
+    ASSERT_EQ(fast, slow);
+  }
+}
+
+TEST(BlockCodecTest, BitmapsEndAtTheLimit) {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 5000; ++round) {
+    std::string bits;
+    for (uint64_t n = random() % 40; n > 0; --n) {
+      bits.push_back(static_cast<char>(random() & random()));
+    }
+    const auto first = static_cast<uint32_t>(random() % 100);
+    const auto limit = static_cast<uint32_t>(random() % 400);
+    std::vector<BlockId> slow;
+    std::string expected;
+    for (uint32_t bit = 0; bit < bits.size() * 8 && expected.empty(); ++bit) {
+      if (((static_cast<uint8_t>(bits[bit / 8]) >> (bit % 8)) & 1) == 0)
+        continue;
+      if (first + bit < limit) {
+        slow.emplace_back(first + bit);
+      } else {
+        expected =
+            absl::StrCat("byte ", bit / 8, " (entry ", slow.size(),
+                         "): handle ", first + bit, " is not below ", limit);
+      }
+    }
+    std::vector<BlockId> fast;
+    const absl::Status status = DecodeBitmap(bits, first, limit, &fast);
+    ASSERT_EQ(status.message(), expected);
+    if (!status.ok()) slow.clear();
+    ASSERT_EQ(fast, slow);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
+#include "server/service/cpu_pressure.h"
 #include "server/service/overload_guard.h"
 #include "server/service/plan_ledger.h"
 #include "server/service/recent_latencies.h"
@@ -171,6 +172,76 @@ TEST(OverloadGuardTest, DoublesUpToItsLimitAndComesBack) {
   EXPECT_FALSE(guard.OnStep(quick));
   EXPECT_TRUE(guard.OnStep(quick));
   EXPECT_EQ(guard.sample_every(), 3u);
+}
+
+TEST(OverloadGuardTest, WorkWithoutAPauseQuartersAtOnceAndComesBack) {
+  ServiceOptions options;
+  OverloadGuard guard(options);
+  const auto at = [&guard](int ms, double busy) {
+    return guard.OnPressure(absl::Milliseconds(ms), {busy, busy});
+  };
+  EXPECT_FALSE(at(0, 0.9));
+  EXPECT_TRUE(at(10, 0.99));
+  EXPECT_EQ(guard.sample_every(), 4u);
+  // What was sent before comes through first.
+  EXPECT_FALSE(at(100, 1));
+  EXPECT_TRUE(at(110, 1));
+  EXPECT_EQ(guard.sample_every(), 16u);
+  // Twice the work would not fit: no change however long.
+  EXPECT_FALSE(at(1000, 0.5));
+  EXPECT_FALSE(at(5000, 0.5));
+  EXPECT_FALSE(at(5100, 0.4));
+  EXPECT_FALSE(at(5300, 0.4));
+  EXPECT_TRUE(at(5350, 0.4));
+  EXPECT_EQ(guard.sample_every(), 8u);
+  // From 8 to 1 by 2 and 1.
+  int changes = 0;
+  for (int ms = 5360; ms < 6000; ms += 10) changes += at(ms, 0.05) ? 1 : 0;
+  EXPECT_EQ(changes, 2);
+  EXPECT_EQ(guard.sample_every(), 1u);
+}
+
+TEST(OverloadGuardTest, CountsWhatIsStillSentByTheOldInterval) {
+  ServiceOptions options;
+  OverloadGuard guard(options);
+  guard.OnPressure(absl::Seconds(1), {1, 1});
+  ASSERT_EQ(guard.sample_every(), 4u);
+  EXPECT_EQ(guard.LeftOut(1), 0u);
+  EXPECT_EQ(guard.LeftOut(4), 3u);
+  guard.OnPressure(absl::Seconds(2), {0.4, 0.4});
+  ASSERT_TRUE(guard.OnPressure(absl::Seconds(3), {0, 0.4}));
+  ASSERT_EQ(guard.sample_every(), 2u);
+  // Sent before the worker knew.
+  EXPECT_EQ(guard.LeftOut(4), 3u);
+  EXPECT_EQ(guard.LeftOut(1), 0u);
+  EXPECT_EQ(guard.LeftOut(4), 3u);
+  // By a worker that samples of its own accord.
+  EXPECT_EQ(guard.LeftOut(9), 3u);
+}
+
+TEST(CpuPressureTest, IsTheShareOfTheLastWindow) {
+  class BusyClock final : public Clock {
+   public:
+    absl::Duration Monotonic() const override { return now; }
+    absl::Time Wall() const override { return absl::UnixEpoch(); }
+    absl::Duration ProcessCpu() const override { return used; }
+    absl::Duration now = absl::Seconds(5);
+    absl::Duration used = absl::Seconds(1);
+  };
+  BusyClock clock;
+  CpuPressure pressure(&clock, 2);
+  const auto after = [&](int ms, int cpu_ms) {
+    clock.now += absl::Milliseconds(ms);
+    clock.used += absl::Milliseconds(cpu_ms);
+    return pressure.Busy(clock.now).last;
+  };
+  EXPECT_EQ(after(10, 20), 0);
+  EXPECT_DOUBLE_EQ(after(10, 10), 0.75);
+  EXPECT_DOUBLE_EQ(after(10, 0), 0.75);
+  EXPECT_DOUBLE_EQ(after(90, 0), 0);
+  EXPECT_NEAR(pressure.Busy(clock.now).mean, 0.75 * 0.08 * 0.6, 1e-9);
+  EXPECT_EQ(after(20, 50), 1);
+  EXPECT_GT(UsableCores(), 0);
 }
 
 TEST(PlanLedgerTest, ForgetsTheOldestOfTooMany) {

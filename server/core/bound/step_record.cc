@@ -1,13 +1,14 @@
 #include "server/core/bound/step_record.h"
 
+#include <array>
 #include <utility>
 
 namespace kvplace {
 namespace {
 
 constexpr size_t kMostBytesPerNumber = 5;
-// The bytes grow by so many at a time.
-constexpr size_t kChunk = 1024;
+// Numbers that are written together.
+constexpr size_t kTogether = 64;
 // Memory that is kept whatever was in it.
 constexpr size_t kSmall = 4096;
 
@@ -73,48 +74,64 @@ void StepRecord::Clear() {
     std::vector<uint8_t>().swap(bytes_);
   }
   bytes_.clear();
-  end_ = 0;
   reads_ = 0;
   seconds_ = Seconds();
 }
 
-void StepRecord::Put(uint32_t number) {
-  if (end_ + kMostBytesPerNumber > bytes_.size()) bytes_.resize(end_ + kChunk);
-  while (number >= 0x80) {
-    bytes_[end_++] = static_cast<uint8_t>(number | 0x80);
-    number >>= 7;
-  }
-  bytes_[end_++] = static_cast<uint8_t>(number);
-}
+// Gathers numbers and appends their bytes together.
+class StepRecord::Writer {
+ public:
+  explicit Writer(std::vector<uint8_t>* out) : out_(out) {}
 
-void StepRecord::PutHandles(absl::Span<const BlockId> blocks) {
-  Put(static_cast<uint32_t>(blocks.size()));
-  uint32_t before = 0;
-  for (const BlockId block : blocks) {
-    Put(block.value() - before);
-    before = block.value();
+  void Put(uint32_t number) {
+    if (at_ > last_) Flush();
+    while (number >= 0x80) {
+      *at_++ = static_cast<uint8_t>(number | 0x80);
+      number >>= 7;
+    }
+    *at_++ = static_cast<uint8_t>(number);
   }
-}
+  void PutHandles(absl::Span<const BlockId> blocks) {
+    Put(static_cast<uint32_t>(blocks.size()));
+    uint32_t before = 0;
+    for (const BlockId block : blocks) {
+      Put(block.value() - before);
+      before = block.value();
+    }
+  }
+  void Flush() {
+    out_->insert(out_->end(), bytes_.data(), at_);
+    at_ = bytes_.data();
+  }
+
+ private:
+  std::vector<uint8_t>* const out_;
+  std::array<uint8_t, kTogether * kMostBytesPerNumber> bytes_;
+  uint8_t* at_ = bytes_.data();
+  // Where a number may begin at the latest.
+  uint8_t* const last_ = bytes_.data() + bytes_.size() - kMostBytesPerNumber;
+};
 
 void StepRecord::AddPhase(absl::Span<const BlockRange> births,
                           const PhaseUpdate& phase) {
+  Writer writer(&bytes_);
   uint32_t before = 0;
-  Put(static_cast<uint32_t>(births.size()));
+  writer.Put(static_cast<uint32_t>(births.size()));
   for (const BlockRange& birth : births) {
-    Put(birth.first.value() - before);
-    Put(birth.count);
+    writer.Put(birth.first.value() - before);
+    writer.Put(birth.count);
     before = birth.first.value();
   }
-  PutHandles(phase.reads);
+  writer.PutHandles(phase.reads);
   before = 0;
-  Put(static_cast<uint32_t>(phase.kv_writes.size()));
+  writer.Put(static_cast<uint32_t>(phase.kv_writes.size()));
   for (const KvWrite& write : phase.kv_writes) {
-    Put(write.block.value() - before);
-    Put(write.tokens);
+    writer.Put(write.block.value() - before);
+    writer.Put(write.tokens);
     before = write.block.value();
   }
-  PutHandles(phase.freed);
-  bytes_.resize(end_);
+  writer.PutHandles(phase.freed);
+  writer.Flush();
   reads_ += phase.reads.size();
 }
 

@@ -6,7 +6,7 @@
 // read and two elsewhere (five at most): nothing is hashed or looked up.
 //
 // Thread-safety: one thread at a time writes; const methods from any. Memory:
-// twice the bytes written and up to 2 KiB; no allocation once a step as large
+// at most twice the bytes written; no allocation once a step as large
 // was kept.
 #ifndef KVPLACE_SERVER_CORE_BOUND_STEP_RECORD_H_
 #define KVPLACE_SERVER_CORE_BOUND_STEP_RECORD_H_
@@ -64,12 +64,9 @@ class StepRecord {
   };
 
  private:
-  void Put(uint32_t number);
-  void PutHandles(absl::Span<const BlockId> blocks);
+  class Writer;
 
   std::vector<uint8_t> bytes_;
-  // Where the next byte goes; bytes_ ends there between two calls of AddPhase.
-  size_t end_ = 0;
   uint64_t reads_ = 0;
   Seconds seconds_;
 };
