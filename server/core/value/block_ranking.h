@@ -196,7 +196,7 @@ class BlockRanking {
   size_t DisplacedByListed() const;
   // Of the ranking, how many blocks a shortlist covers.
   size_t Covered() const;
-  // Nearly: keys closer than the steps of the sort keep the order of `in`.
+  // Nearly: keys closer than the steps of the sort are in the order of blocks.
   void SortByKey(const std::vector<Ranked>& in, std::vector<Ranked>* out);
   void OrderByGroup(const BlockTable& blocks);
   // The threshold where a promotion displaces a block with this key.

@@ -148,6 +148,17 @@ void BlockRanking::SortByKey(const std::vector<Ranked>& in,
     return static_cast<size_t>((r.key - least) >> shift);
   };
   SortByPlace(in, place({most, BlockId(0)}) + 1, place, &ends_, out->data());
+  // Ties must not depend on the order in which a step was heard.
+  for (auto first = out->begin(); first != out->end();) {
+    const auto end = std::find_if(first, out->end(), [&](const Ranked& r) {
+      return place(r) != place(*first);
+    });
+    const auto by_block = [](const Ranked& a, const Ranked& b) {
+      return a.block < b.block;
+    };
+    if (!std::is_sorted(first, end, by_block)) std::sort(first, end, by_block);
+    first = end;
+  }
 }
 
 // What each of the steps evicts that the order is for or that come before it.
