@@ -52,6 +52,21 @@ absl::Status BlockTable::CheckRange(BlockId first, uint32_t count) const {
   return absl::OkStatus();
 }
 
+// Two loops without a way out: the reads of a step go through here, and next to
+// none of them is wrong.
+bool BlockTable::AllAliveIn(absl::Span<const BlockId> blocks,
+                            GroupId group) const {
+  uint32_t most = 0;
+  for (const BlockId block : blocks) most = std::max(most, block.value());
+  if (blocks.empty()) return true;
+  if (most >= handles()) return false;
+  uint32_t differ = 0;
+  for (const BlockId block : blocks) {
+    differ |= group_[block.value()] ^ group.value();
+  }
+  return differ == 0;
+}
+
 uint32_t BlockTable::Slot(SequenceId sequence) const {
   const auto it = slots_.find(sequence);
   return it == slots_.end() ? kNoSlot : it->second;

@@ -19,6 +19,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "server/core/ids.h"
 #include "server/core/topology.h"
 
@@ -90,11 +91,15 @@ class BlockTable {
   bool alive_in(BlockId block, GroupId group) const {
     return group_[block.value()] == group.value();
   }
+  // Whatever the blocks are: all in range, and alive_in(block, group).
+  bool AllAliveIn(absl::Span<const BlockId> blocks, GroupId group) const;
   // REQUIRES (these four): alive(block).
   GroupId group(BlockId block) const { return GroupId(group_[block.value()]); }
   uint32_t page(BlockId block) const { return page_[block.value()]; }
   // As of Slot().
   uint32_t slot(BlockId block) const { return slot_[block.value()]; }
+  // Every slot is below it.
+  uint32_t slots() const { return static_cast<uint32_t>(sequences_.size()); }
   SequenceId sequence(BlockId block) const {
     return sequences_[slot_[block.value()]].id;
   }

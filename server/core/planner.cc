@@ -8,27 +8,28 @@ namespace kvplace {
 absl::Status Planner::CheckOnce(const DeviceModel& model,
                                 const std::vector<BlockId>& list, Tier expected,
                                 const char* what) {
-  size_t marked = 0;
-  absl::Status status;
+  if (list.empty()) return absl::OkStatus();
+  if (++list_ == 0) {
+    std::fill(named_in_.begin(), named_in_.end(), uint16_t{0});
+    list_ = 1;
+  }
   for (const BlockId block : list) {
-    if (block.value() >= model.blocks().handles() || seen_[block.value()] ||
+    if (block.value() >= model.blocks().handles() ||
+        named_in_[block.value()] == list_ ||
         (expected == Tier::kNone ? !model.blocks().alive(block)
                                  : model.residency().tier(block) != expected)) {
-      status = absl::InternalError(
+      return absl::InternalError(
           absl::StrCat("policy's ", what, " names handle ", block.value(),
                        ", which is repeated or in the wrong tier"));
-      break;
     }
-    seen_[block.value()] = true;
-    ++marked;
+    named_in_[block.value()] = list_;
   }
-  for (size_t i = 0; i < marked; ++i) seen_[list[i].value()] = false;
-  return status;
+  return absl::OkStatus();
 }
 
 absl::Status Planner::Check(const DeviceModel& model,
                             const StandingOrder& order) {
-  seen_.resize(model.blocks().handles());
+  named_in_.resize(model.blocks().handles());
   if (order.groups.size() != model.config().groups.size() ||
       order.evict_at_least > order.evict_queue.size() ||
       !(order.max_routed_share >= 0 && order.max_routed_share <= 1)) {

@@ -44,8 +44,9 @@ class Planner {
 
   const uint32_t lifetime_steps_;
   PlanId last_id_{0};
-  // One bit per handle, all clear between calls.
-  std::vector<bool> seen_;
+  // By handle, the number of the list that last named it.
+  std::vector<uint16_t> named_in_;
+  uint16_t list_ = 0;
 };
 
 }  // namespace kvplace

@@ -1,5 +1,6 @@
 #include "server/core/bound/step_record.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace kvplace {
@@ -8,6 +9,8 @@ namespace {
 constexpr size_t kMostBytesPerNumber = 5;
 // The bytes grow by so many at a time.
 constexpr size_t kChunk = 1024;
+// Handles that are written after one look at the room.
+constexpr size_t kRun = 64;
 // Memory that is kept whatever was in it.
 constexpr size_t kSmall = 4096;
 
@@ -78,8 +81,15 @@ void StepRecord::Clear() {
   seconds_ = Seconds();
 }
 
+void StepRecord::MakeRoom(size_t numbers) {
+  const size_t bytes = numbers * kMostBytesPerNumber;
+  if (end_ + bytes > bytes_.size()) {
+    bytes_.resize(end_ + std::max(bytes, kChunk));
+  }
+}
+
 void StepRecord::Put(uint32_t number) {
-  if (end_ + kMostBytesPerNumber > bytes_.size()) bytes_.resize(end_ + kChunk);
+  MakeRoom(1);
   while (number >= 0x80) {
     bytes_[end_++] = static_cast<uint8_t>(number | 0x80);
     number >>= 7;
@@ -90,9 +100,19 @@ void StepRecord::Put(uint32_t number) {
 void StepRecord::PutHandles(absl::Span<const BlockId> blocks) {
   Put(static_cast<uint32_t>(blocks.size()));
   uint32_t before = 0;
-  for (const BlockId block : blocks) {
-    Put(block.value() - before);
-    before = block.value();
+  for (size_t i = 0; i < blocks.size(); i += kRun) {
+    const absl::Span<const BlockId> run = blocks.subspan(i, kRun);
+    MakeRoom(run.size());
+    uint8_t* to = bytes_.data() + end_;
+    for (const BlockId block : run) {
+      uint32_t number = block.value() - before;
+      before = block.value();
+      for (; number >= 0x80; number >>= 7) {
+        *to++ = static_cast<uint8_t>(number | 0x80);
+      }
+      *to++ = static_cast<uint8_t>(number);
+    }
+    end_ = static_cast<size_t>(to - bytes_.data());
   }
 }
 

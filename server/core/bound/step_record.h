@@ -64,6 +64,7 @@ class StepRecord {
   };
 
  private:
+  void MakeRoom(size_t numbers);
   void Put(uint32_t number);
   void PutHandles(absl::Span<const BlockId> blocks);
 
