@@ -6,12 +6,19 @@
 
 namespace kvplace {
 
+AccessStats::AccessStats(uint32_t handles) : last_read_(handles, kNever) {}
+
 AccessStats::AccessStats(uint32_t handles, double decay)
-    : last_read_(handles, kNever), count_(handles, 0.0), mass_(handles, 0) {
-  SetDecay(decay);
+    : AccessStats(handles) {
+  KeepCounts(decay);
 }
 
-void AccessStats::SetDecay(double decay) {
+void AccessStats::KeepCounts(double decay) {
+  if (!counts()) {
+    count_.resize(last_read_.size());
+    std::transform(last_read_.begin(), last_read_.end(), count_.begin(),
+                   [](uint32_t last) { return last == kNever ? 0.0 : 1.0; });
+  }
   decay_ = decay;
   log_growth_ = -std::log2(decay);
   double power = 1;
@@ -21,28 +28,39 @@ void AccessStats::SetDecay(double decay) {
   }
 }
 
+void AccessStats::DropCounts() { std::vector<double>().swap(count_); }
+
 void AccessStats::Clear() {
   std::fill(last_read_.begin(), last_read_.end(), kNever);
   std::fill(count_.begin(), count_.end(), 0.0);
-  std::fill(mass_.begin(), mass_.end(), uint8_t{0});
 }
 
 void AccessStats::Forget(BlockId block) {
   last_read_[block.value()] = kNever;
-  count_[block.value()] = 0;
-  mass_[block.value()] = 0;
+  if (counts()) count_[block.value()] = 0;
 }
 
-void AccessStats::OnRead(BlockId block, StepIndex step) {
-  uint32_t& last = last_read_[block.value()];
+void AccessStats::Count(BlockId block, uint32_t now) {
+  const uint32_t last = last_read_[block.value()];
   double& count = count_[block.value()];
-  const uint32_t now = Offset(step);
   if (last != kNever) {
     const uint32_t age = now - last;
     count *= age < powers_.size() ? powers_[age] : std::pow(decay_, age);
   }
   count += 1;
-  last = now;
+}
+
+void AccessStats::OnReads(absl::Span<const BlockId> blocks, StepIndex step) {
+  const uint32_t now = Offset(step);
+  if (counts()) {
+    for (const BlockId block : blocks) {
+      Count(block, now);
+      last_read_[block.value()] = now;
+    }
+    return;
+  }
+  uint32_t* const last_read = last_read_.data();
+  for (const BlockId block : blocks) last_read[block.value()] = now;
 }
 
 double AccessStats::LogCount(BlockId block) const {

@@ -1,10 +1,12 @@
-// How often and how recently each block was read, decayed by step.
+// When each block was last read and, for policies that rank by it, how often,
+// decayed by step.
 //
 // A decayed count is c(t) = sum over reads at steps s <= t of decay^(t - s). It
 // is stored as of the block's last read and decayed when asked for, so a step
 // costs what it reads, not what is alive.
 //
-// Thread-safety: one thread at a time. Memory: 13 bytes per handle.
+// Thread-safety: one thread at a time. Memory: 4 bytes per handle, 12 where
+// counts are kept.
 #ifndef KVPLACE_SERVER_CORE_ACCESS_STATS_H_
 #define KVPLACE_SERVER_CORE_ACCESS_STATS_H_
 
@@ -12,6 +14,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "server/core/ids.h"
 
 namespace kvplace {
@@ -21,17 +24,18 @@ class AccessStats {
   // Per step; what the lfu baseline uses.
   static constexpr double kDefaultDecay = 0.8;
 
-  // 0 < decay < 1.
-  explicit AccessStats(uint32_t handles, double decay = kDefaultDecay);
+  // Without counts.
+  explicit AccessStats(uint32_t handles);
+  // Counts from the first read on. 0 < decay < 1.
+  AccessStats(uint32_t handles, double decay);
 
   void Clear();
   // Forgets one block.
   void Forget(BlockId block);
 
   // REQUIRES: steps of one block never fall.
-  void OnRead(BlockId block, StepIndex step);
-  // Attention mass of a block that was scored, read or not.
-  void OnMass(BlockId block, uint8_t mass) { mass_[block.value()] = mass; }
+  void OnRead(BlockId block, StepIndex step) { OnReads({&block, 1}, step); }
+  void OnReads(absl::Span<const BlockId> blocks, StepIndex step);
 
   bool ever_read(BlockId block) const {
     return last_read_[block.value()] != kNever;
@@ -44,22 +48,28 @@ class AccessStats {
   StepIndex last_read(BlockId block) const {
     return StepIndex(ever_read(block) ? base_ + last_read_[block.value()] : -1);
   }
+
+  // Whether the following are known.
+  bool counts() const { return !count_.empty(); }
   // Decayed count as of the last read; 0 before the first.
   double count_at_last_read(BlockId block) const {
     return count_[block.value()];
   }
-  // Latest mass heard of, 0 before the first.
-  uint8_t mass(BlockId block) const { return mass_[block.value()]; }
-
   // A rank that orders blocks by decayed count at any later time alike:
   // log2(c(last read)) + last read * log2(1 / decay). -infinity before the
   // first read. Comparing logarithms of c(t) drops the common factor decay^t,
   // so ranks stay valid as time goes on and stay finite.
   double LogCount(BlockId block) const;
-
   double decay() const { return decay_; }
-  // From now on; counts stored so far are taken as they are. 0 < decay < 1.
-  void SetDecay(double decay);
+
+  // Counts from now on, as if the last read of each block had been its only
+  // one; those kept already are taken as they are. 0 < decay < 1.
+  void KeepCounts(double decay);
+  // What counts of reads before now are, where more is known. REQUIRES:
+  // counts() and ever_read(block); count >= 1.
+  void SetCount(BlockId block, double count) { count_[block.value()] = count; }
+  void DropCounts();
+
   // Steps from `base` on are told apart; REQUIRES: nothing read yet.
   void SetBase(StepIndex base) { base_ = base.value(); }
   // Whether `step` can be stored: within 2^32 - 2 steps after the base.
@@ -73,14 +83,14 @@ class AccessStats {
   uint32_t Offset(StepIndex step) const {
     return static_cast<uint32_t>(step.value() - base_);
   }
+  void Count(BlockId block, uint32_t now);
 
   double decay_ = 0;
   double log_growth_ = 0;
-  std::array<double, 256> powers_;
+  std::array<double, 256> powers_ = {};
   int64_t base_ = 0;
   std::vector<uint32_t> last_read_;
   std::vector<double> count_;
-  std::vector<uint8_t> mass_;
 };
 
 }  // namespace kvplace

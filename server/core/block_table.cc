@@ -199,4 +199,17 @@ void BlockTable::ForgetIfEmpty(SequenceId sequence) {
   slots_.erase(it);
 }
 
+// Two loops without a way out: the reads of a step go through here, and next to
+// none of them is wrong.
+bool AllAliveIn(const BlockTable& table, absl::Span<const BlockId> blocks,
+                GroupId group) {
+  uint32_t most = 0;
+  for (const BlockId block : blocks) most = std::max(most, block.value());
+  if (blocks.empty()) return true;
+  if (most >= table.handles()) return false;
+  bool all = true;
+  for (const BlockId block : blocks) all &= table.alive_in(block, group);
+  return all;
+}
+
 }  // namespace kvplace

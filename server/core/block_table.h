@@ -19,6 +19,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "server/core/ids.h"
 #include "server/core/topology.h"
 
@@ -139,6 +140,10 @@ class BlockTable {
   std::vector<uint32_t> free_slots_;
   absl::flat_hash_map<SequenceId, uint32_t> slots_;
 };
+
+// Whatever the blocks are: all in range, and alive_in(block, group).
+bool AllAliveIn(const BlockTable& table, absl::Span<const BlockId> blocks,
+                GroupId group);
 
 }  // namespace kvplace
 

@@ -1,6 +1,7 @@
 #include "server/core/device_model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 #include <utility>
 
@@ -98,9 +99,7 @@ void DeviceModel::Rerank(absl::Span<const BlockId> blocks) {
 
 void DeviceModel::RebuildIndex() {
   const VictimIndex index = policy_->traits().index;
-  if (stats_.decay() != policy_->traits().count_decay) {
-    stats_.SetDecay(policy_->traits().count_decay);
-  }
+  SetCounting(policy_->traits().count_decay);
   orders_.recency.reset();
   orders_.ranks.reset();
   orders_.outsiders.reset();
@@ -134,6 +133,22 @@ void DeviceModel::RebuildIndex() {
               [&age](BlockId a, BlockId b) { return age(a) < age(b); });
   }
   for (const BlockId block : resident) AddToIndex(block);
+}
+
+void DeviceModel::SetCounting(double decay) {
+  if (decay == 0) return stats_.DropCounts();
+  const bool from_ranking = !stats_.counts() && orders_.ranking.has_value();
+  stats_.KeepCounts(decay);
+  if (!from_ranking) return;
+  // A share of steps is what a count is of 1 + decay + decay^2 ...
+  const BlockHistory& history = orders_.ranking->history();
+  for (uint32_t h = 0; h < blocks_.handles(); ++h) {
+    const BlockId block(h);
+    if (!blocks_.alive(block) || !stats_.ever_read(block)) continue;
+    const int share = history.ShortCount(block, history.last_read(block));
+    stats_.SetCount(block,
+                    std::max(std::exp2(share / 1024.0) / (1 - decay), 1.0));
+  }
 }
 
 // What was learned outlives a change of the policy's parameters.
@@ -170,8 +185,10 @@ size_t DeviceModel::EvictionBound() const {
 void DeviceModel::Refresh() {
   if (!refresh_due_) return;
   refresh_due_ = false;
-  if (orders_.ranking)
+  if (orders_.ranking) {
     orders_.ranking->Refresh(blocks_, residency_, EvictionBound());
+  }
+  if (orders_.recency) orders_.recency->Tidy();
 }
 
 absl::Status DeviceModel::AddInventory(const BlockRange& range) {
@@ -230,6 +247,39 @@ absl::Status DeviceModel::CheckAliveIn(BlockId block, GroupId group) const {
   return absl::OkStatus();
 }
 
+absl::Status DeviceModel::CheckHeard(const PhaseUpdate& phase) const {
+  if (!AllAliveIn(blocks_, phase.reads, phase.group)) {
+    for (const BlockId block : phase.reads) {
+      if (auto s = CheckAliveIn(block, phase.group); !s.ok()) return s;
+    }
+  }
+  for (const BlockId block : phase.near_misses) {
+    if (auto s = CheckAlive(block); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+int64_t DeviceModel::IndexReads(const PhaseUpdate& phase) {
+  if (phase.reads.empty()) return 0;
+  // Blocks in HBM are those that the list has.
+  if (orders_.recency) return orders_.recency->TouchHeld(phase.reads);
+  if (orders_.ranking) {
+    const int64_t hits = residency_.FindHbm(phase.reads, &in_hbm_);
+    orders_.ranking->OnReads(blocks_, phase.group, Offset(step_),
+                             {phase.reads, phase.read_masses, phase.near_misses,
+                              phase.near_miss_masses},
+                             in_hbm_);
+    return hits;
+  }
+  if (orders_.ranks) {
+    for (const BlockId block : phase.reads) {
+      residency_.tier(block) == Tier::kHbm ? AddToIndex(block)
+                                           : AddToOutsiders(block);
+    }
+  }
+  return CountHbm(residency_, phase.reads);
+}
+
 absl::Status DeviceModel::AccountKvWrites(const PhaseUpdate& phase,
                                           PhaseTraffic* traffic) const {
   const GroupConfig& group = config_.groups[phase.group.value()];
@@ -257,32 +307,10 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
       birth.tier == Tier::kHbm ? AddToIndex(block) : AddToOutsiders(block);
     }
   }
-  int64_t hits = 0;
-  for (const BlockId block : phase.reads) {
-    if (auto s = CheckAliveIn(block, phase.group); !s.ok()) return s;
-    stats_.OnRead(block, step_);
-    const bool in_hbm = residency_.tier(block) == Tier::kHbm;
-    if (orders_.ranking) {
-      orders_.ranking->OnRead(block, phase.group, Offset(step_), in_hbm);
-    }
-    if (in_hbm) {
-      ++hits;
-      AddToIndex(block);
-    } else {
-      AddToOutsiders(block);
-    }
-  }
+  if (auto s = CheckHeard(phase); !s.ok()) return s;
+  stats_.OnReads(phase.reads, step_);
+  const int64_t hits = IndexReads(phase);
   Rerank(phase.reranked);
-  for (size_t i = 0; i < phase.read_masses.size(); ++i) {
-    stats_.OnMass(phase.reads[i], phase.read_masses[i]);
-  }
-  for (size_t i = 0; i < phase.near_misses.size(); ++i) {
-    const BlockId block = phase.near_misses[i];
-    if (auto s = CheckAlive(block); !s.ok()) return s;
-    if (!phase.near_miss_masses.empty()) {
-      stats_.OnMass(block, phase.near_miss_masses[i]);
-    }
-  }
   if (phase.routed_reads > hits) {
     return absl::FailedPreconditionError(
         absl::StrCat("routed_reads is ", phase.routed_reads, ", only ", hits,
@@ -293,14 +321,11 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
   traffic->hbm_reads += each * from_hbm;
   traffic->dram_reads +=
       each * (static_cast<int64_t>(phase.reads.size()) - from_hbm);
-  if (orders_.ranking && !phase.reads.empty()) HearReads(phase, hits);
+  if (orders_.ranking && !phase.reads.empty()) HearPhase(phase, hits);
   return AccountKvWrites(phase, traffic);
 }
 
-void DeviceModel::HearReads(const PhaseUpdate& phase, int64_t hits) {
-  orders_.ranking->OnMasses(blocks_, Offset(step_), phase.reads,
-                            phase.read_masses, phase.near_misses,
-                            phase.near_miss_masses);
+void DeviceModel::HearPhase(const PhaseUpdate& phase, int64_t hits) {
   // As if nothing had been routed or moved.
   const Bytes each = config_.block_bytes(phase.group);
   PhaseTraffic traffic;
@@ -371,8 +396,8 @@ absl::Status DeviceModel::ApplyPhase(const PhaseUpdate& phase,
 void DeviceModel::EndStep(const StepAccount& account) {
   if (orders_.ranking) {
     orders_.ranking->EndStep(Offset(step_), blocks_, residency_);
-    refresh_due_ = true;
   }
+  refresh_due_ = true;
   finished_ = account;
   recent_evictions_ = std::max(static_cast<double>(evictions_in_step_),
                                recent_evictions_ * (15.0 / 16.0));

@@ -7,7 +7,7 @@
 // does not fit is an error, after which the picture must be cleared and rebuilt
 // from an inventory.
 //
-// Thread-safety: one thread at a time. Memory: at most 58 bytes per handle (40
+// Thread-safety: one thread at a time. Memory: at most 57 bytes per handle (35
 // with a recency list), and about 60 per live sequence and 16 per (live
 // sequence, group).
 #ifndef KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
@@ -154,7 +154,13 @@ class DeviceModel {
   void Rerank(absl::Span<const BlockId> blocks);
   void RebuildIndex();
   void RebuildRanking();
-  void HearReads(const PhaseUpdate& phase, int64_t hits);
+  // Counts of reads from now on, or none (0).
+  void SetCounting(double decay);
+  // The phase's reads and near misses are blocks that may be.
+  absl::Status CheckHeard(const PhaseUpdate& phase) const;
+  // The phase's reads, whatever the index is; returns how many were in HBM.
+  int64_t IndexReads(const PhaseUpdate& phase);
+  void HearPhase(const PhaseUpdate& phase, int64_t hits);
   uint32_t Offset(StepIndex step) const {
     return static_cast<uint32_t>(step.value() - base_.value());
   }
@@ -175,6 +181,8 @@ class DeviceModel {
   // Of the offsets that it counts steps by.
   StepIndex base_{0};
   bool refresh_due_ = false;
+  // Scratch: of a phase's reads.
+  std::vector<uint8_t> in_hbm_;
 
   StepIndex step_{-1};
   std::optional<StepAccount> finished_;

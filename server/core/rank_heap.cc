@@ -47,11 +47,6 @@ void RankHeap::Set(BlockId block, uint32_t partition, double rank) {
   Heap& heap = heaps_[partition];
   const Entry entry{rank, block};
   if (!contains(block)) {
-    // By an eighth: doubling would leave up to half of a million entries
-    // unused.
-    if (heap.size() == heap.capacity()) {
-      heap.reserve(heap.size() + heap.size() / 8 + 16);
-    }
     // Growing by an eighth, not by doubling: memory per block is bounded.
     if (heap.size() == heap.capacity()) {
       heap.reserve(heap.size() + heap.size() / 8 + 64);

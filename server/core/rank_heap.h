@@ -36,6 +36,10 @@ class RankHeap {
   double rank(BlockId block, uint32_t partition) const {
     return heaps_[partition][position_[block.value()]].rank;
   }
+  // REQUIRES: the partition is not empty.
+  BlockId lowest(uint32_t partition) const {
+    return heaps_[partition].front().block;
+  }
   size_t size(uint32_t partition) const { return heaps_[partition].size(); }
 
   // Blocks from the lowest rank up, one at a time and as far as asked. The heap

@@ -1,76 +1,135 @@
 // The blocks in HBM from least to most recently read.
 //
-// A doubly linked list threaded through arrays indexed by handle: O(1) per
-// change, no allocation after construction. Thread-safety: one thread at a
-// time. Memory: 8 bytes per handle.
+// A log of touches: a block stands where its last entry is, and its earlier
+// entries are passed over until Tidy drops them. A touch is two stores, one of
+// them at the end of the log: a linked list writes to the block's neighbours as
+// well, which for a large device are three misses of the cache.
+//
+// Thread-safety: one thread at a time. Memory: 4 bytes per handle and up to 8
+// for each of the most blocks that it held; no allocation once it held as many.
 #ifndef KVPLACE_SERVER_CORE_RECENCY_LIST_H_
 #define KVPLACE_SERVER_CORE_RECENCY_LIST_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "server/core/ids.h"
 
 namespace kvplace {
 
 class RecencyList {
  public:
-  explicit RecencyList(uint32_t handles)
-      : end_(handles), links_(size_t{handles} + 1) {
-    Clear();
-  }
+  // REQUIRES: handles < 2^31.
+  explicit RecencyList(uint32_t handles) : places_(handles, kOut) {}
 
   void Clear() {
-    for (Link& link : links_) link = Link{kOut, kOut};
-    links_[end_] = Link{end_, end_};
+    std::fill(places_.begin(), places_.end(), kOut);
+    first_ = end_ = size_ = 0;
   }
 
-  bool contains(BlockId block) const {
-    return links_[block.value()].next != kOut;
-  }
+  bool contains(BlockId block) const { return places_[block.value()] != kOut; }
+  uint32_t size() const { return size_; }
   // Makes `block` the most recent; adds it if it is not in the list.
   void Touch(BlockId block) {
-    if (contains(block)) Unlink(block.value());
-    LinkBefore(block.value(), end_);
+    MakeRoom();
+    if (!contains(block)) ++size_;
+    places_[block.value()] = end_;
+    log_[end_++] = block;
   }
-  // Makes `block` the least recent. REQUIRES: not in the list.
-  void AddOldest(BlockId block) {
-    LinkBefore(block.value(), links_[end_].next);
+  // Touches those that are in the list, one after the other, and leaves out the
+  // others; returns how many it touched. REQUIRES: no repeats.
+  uint32_t TouchHeld(absl::Span<const BlockId> blocks) {
+    uint32_t touched = 0;
+    for (size_t i = 0; i < blocks.size(); i += kRoom) {
+      MakeRoom();
+      uint32_t end = end_;
+      for (const BlockId block : blocks.subspan(i, kRoom)) {
+        uint32_t& place = places_[block.value()];
+        const bool held = place != kOut;
+        log_[end] = block;
+        place = held ? end : kOut;
+        end += held;
+      }
+      touched += end - end_;
+      end_ = end;
+    }
+    return touched;
   }
   // Does nothing if it is not in the list.
   void Remove(BlockId block) {
     if (!contains(block)) return;
-    Unlink(block.value());
-    links_[block.value()] = Link{kOut, kOut};
+    places_[block.value()] = kOut;
+    --size_;
+    while (first_ < end_ && !Stands(first_)) ++first_;
   }
 
   // From least to most recent: for (b = oldest(); b != kNoBlock; b = newer(b)).
-  BlockId oldest() const { return At(links_[end_].next); }
-  BlockId newer(BlockId block) const { return At(links_[block.value()].next); }
+  BlockId oldest() const { return NextFrom(first_); }
+  BlockId newer(BlockId block) const {
+    return NextFrom(places_[block.value()] + 1);
+  }
+  // Appends the first of them, at most `count`.
+  void AppendOldest(size_t count, std::vector<BlockId>* out) const {
+    const size_t start = out->size();
+    out->resize(start + std::min<size_t>(count, size_));
+    BlockId* to = out->data() + start;
+    BlockId* const last = out->data() + out->size();
+    for (uint32_t i = first_; to != last; ++i) {
+      *to = log_[i];
+      to += Stands(i);
+    }
+  }
+
+  // Housekeeping, when nobody waits: drops entries that are passed over if that
+  // shortens the log by a fifth or more.
+  void Tidy() {
+    if (end_ > size_ + size_ / 4) Compact();
+  }
 
  private:
   static constexpr uint32_t kOut = UINT32_MAX;
-  struct Link {
-    uint32_t prev, next;
-  };
+  // Entries that there is room for after MakeRoom.
+  static constexpr size_t kRoom = 256;
 
-  BlockId At(uint32_t index) const {
-    return index == end_ ? kNoBlock : BlockId(index);
+  bool Stands(uint32_t i) const { return places_[log_[i].value()] == i; }
+  BlockId NextFrom(uint32_t i) const {
+    while (i < end_ && !Stands(i)) ++i;
+    return i < end_ ? log_[i] : kNoBlock;
   }
-  void Unlink(uint32_t i) {
-    links_[links_[i].prev].next = links_[i].next;
-    links_[links_[i].next].prev = links_[i].prev;
+  void MakeRoom() {
+    if (end_ + kRoom <= log_.size()) return;
+    Compact();
+    // Half as much again, or it would be due again soon.
+    if (end_ + end_ / 2 + kRoom > log_.size()) {
+      log_.resize(2 * size_t{end_} + 2 * kRoom);
+      log_.shrink_to_fit();
+    }
   }
-  void LinkBefore(uint32_t i, uint32_t next) {
-    const uint32_t prev = links_[next].prev;
-    links_[i] = Link{prev, next};
-    links_[prev].next = i;
-    links_[next].prev = i;
+  void Compact() {
+    uint32_t to = 0;
+    for (uint32_t i = first_; i < end_; ++i) {
+      const BlockId block = log_[i];
+      uint32_t& place = places_[block.value()];
+      log_[to] = block;
+      const bool stands = place == i;
+      place = stands ? to : place;
+      to += stands;
+    }
+    first_ = 0;
+    end_ = to;
   }
 
-  const uint32_t end_;
-  std::vector<Link> links_;
+  // By handle, the index of the block's last entry.
+  std::vector<uint32_t> places_;
+  // Entries first_ .. end_ - 1; the rest is room.
+  std::vector<BlockId> log_;
+  uint32_t first_ = 0;
+  uint32_t end_ = 0;
+  // Blocks in the list.
+  uint32_t size_ = 0;
 };
 
 }  // namespace kvplace

@@ -43,6 +43,20 @@ absl::Status Residency::TakeRoom(BlockId block, Bytes bytes) {
   return absl::OkStatus();
 }
 
+uint32_t Residency::FindHbm(absl::Span<const BlockId> blocks,
+                            std::vector<uint8_t>* in_hbm) const {
+  in_hbm->resize(blocks.size());
+  uint8_t* const out = in_hbm->data();
+  const Tier* const tiers = tier_.data();
+  uint32_t count = 0;
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const bool hbm = tiers[blocks[i].value()] == Tier::kHbm;
+    out[i] = hbm;
+    count += hbm;
+  }
+  return count;
+}
+
 absl::Status Residency::Add(BlockId block, Tier tier, Bytes bytes) {
   if (tier_[block.value()] != Tier::kNone) return WrongTier(block, "new");
   if (tier == Tier::kHbm) {
@@ -91,6 +105,15 @@ Bytes Residency::Reserve(Bytes wanted) {
 void Residency::Depart() {
   in_flight_ += reserved_;
   reserved_ = Bytes(0);
+}
+
+uint32_t CountHbm(const Residency& residency,
+                  absl::Span<const BlockId> blocks) {
+  uint32_t count = 0;
+  for (const BlockId block : blocks) {
+    count += residency.tier(block) == Tier::kHbm;
+  }
+  return count;
 }
 
 }  // namespace kvplace

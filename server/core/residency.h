@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "server/core/ids.h"
 #include "server/core/topology.h"
 #include "server/core/units.h"
@@ -29,6 +30,10 @@ class Residency {
 
   // REQUIRES: block is in range.
   Tier tier(BlockId block) const { return tier_[block.value()]; }
+  // How many of the blocks are in HBM; and in_hbm[i] says whether blocks[i] is.
+  // Resizes *in_hbm.
+  uint32_t FindHbm(absl::Span<const BlockId> blocks,
+                   std::vector<uint8_t>* in_hbm) const;
 
   // A block of `bytes` begins in `tier`, ends, or moves between HBM and DRAM.
   // RESOURCE_EXHAUSTED: no room in HBM. FAILED_PRECONDITION: it is not where
@@ -70,6 +75,9 @@ class Residency {
   uint64_t resident_blocks_ = 0;
   std::vector<Tier> tier_;
 };
+
+// How many of the blocks are in HBM.
+uint32_t CountHbm(const Residency& residency, absl::Span<const BlockId> blocks);
 
 }  // namespace kvplace
 

@@ -23,12 +23,11 @@ double Sum(const std::vector<int64_t>& reads, int64_t t, double decay) {
 }
 
 TEST(AccessStats, BeforeTheFirstRead) {
-  const AccessStats stats(2);
+  const AccessStats stats(2, 0.8);
   EXPECT_FALSE(stats.ever_read(BlockId(0)));
   EXPECT_FALSE(stats.read_in(BlockId(0), StepIndex(0)));
   EXPECT_EQ(stats.last_read(BlockId(0)), StepIndex(-1));
   EXPECT_EQ(stats.count_at_last_read(BlockId(0)), 0);
-  EXPECT_EQ(stats.mass(BlockId(0)), 0);
   EXPECT_EQ(stats.LogCount(BlockId(0)),
             -std::numeric_limits<double>::infinity());
 }
@@ -49,26 +48,41 @@ TEST(AccessStats, CountsByHand) {
 }
 
 TEST(AccessStats, ForgetsOneBlockOrAll) {
-  AccessStats stats(3);
-  for (uint32_t h = 0; h < 3; ++h) {
-    stats.OnRead(BlockId(h), StepIndex(5));
-    stats.OnMass(BlockId(h), static_cast<uint8_t>(100 + h));
-  }
+  AccessStats stats(3, 0.8);
+  stats.OnReads(Ids({0, 1, 2}), StepIndex(5));
   stats.Forget(BlockId(1));
   EXPECT_FALSE(stats.ever_read(BlockId(1)));
   EXPECT_EQ(stats.count_at_last_read(BlockId(1)), 0);
-  EXPECT_EQ(stats.mass(BlockId(1)), 0);
-  EXPECT_EQ(stats.mass(BlockId(2)), 102);
   EXPECT_TRUE(stats.ever_read(BlockId(2)));
   stats.OnRead(BlockId(1), StepIndex(6));
   EXPECT_EQ(stats.count_at_last_read(BlockId(1)), 1);
   stats.Clear();
   EXPECT_FALSE(stats.ever_read(BlockId(2)));
-  EXPECT_EQ(stats.mass(BlockId(2)), 0);
+}
+
+TEST(AccessStats, CountsBeginWhenAskedFor) {
+  AccessStats stats(3);
+  EXPECT_FALSE(stats.counts());
+  stats.OnReads(Ids({0, 1}), StepIndex(5));
+  stats.OnReads(Ids({1}), StepIndex(6));
+  EXPECT_EQ(stats.last_read(BlockId(1)), StepIndex(6));
+  stats.Forget(BlockId(0));
+  stats.KeepCounts(0.5);
+  EXPECT_TRUE(stats.counts());
+  EXPECT_EQ(stats.count_at_last_read(BlockId(0)), 0);
+  EXPECT_EQ(stats.count_at_last_read(BlockId(1)), 1) << "more is not known";
+  EXPECT_EQ(stats.count_at_last_read(BlockId(2)), 0);
+  stats.SetCount(BlockId(1), 3);
+  stats.OnReads(Ids({1, 2}), StepIndex(7));
+  EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(1)), 2.5);
+  EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(2)), 1);
+  stats.DropCounts();
+  EXPECT_FALSE(stats.counts());
+  EXPECT_EQ(stats.last_read(BlockId(2)), StepIndex(7));
 }
 
 TEST(AccessStats, StepsFarApartAreTheLimit) {
-  AccessStats stats(1);
+  AccessStats stats(1, 0.8);
   stats.SetBase(StepIndex(10));
   EXPECT_FALSE(stats.Representable(StepIndex(9)));
   EXPECT_TRUE(stats.Representable(StepIndex(10)));
@@ -87,7 +101,7 @@ TEST(AccessStats, DecayChangesFromNowOn) {
   AccessStats stats(1, 0.5);
   EXPECT_EQ(stats.decay(), 0.5);
   stats.OnRead(BlockId(0), StepIndex(0));
-  stats.SetDecay(0.25);
+  stats.KeepCounts(0.25);
   stats.OnRead(BlockId(0), StepIndex(1));
   EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(0)), 1.25);
 }

@@ -70,6 +70,21 @@ TEST(BlockTable, KnowsWhatAHandleStandsFor) {
   EXPECT_EQ(table.Slot(SequenceId(8)), BlockTable::kNoSlot);
 }
 
+TEST(BlockTable, AllAliveInOneGroup) {
+  BlockTable table(SmallDevice(2, 4, 8));
+  for (uint32_t h = 0; h < 7; ++h) {
+    ASSERT_THAT(table.Add({SequenceId(1), GroupId(h / 4), h, BlockId(h), 1,
+                           Tier::kDram}),
+                IsOk());
+  }
+  EXPECT_TRUE(AllAliveIn(table, Ids({3, 0, 2}), GroupId(0)));
+  EXPECT_TRUE(AllAliveIn(table, {}, GroupId(1)));
+  EXPECT_FALSE(AllAliveIn(table, Ids({0, 4, 1}), GroupId(0))) << "of group 1";
+  EXPECT_FALSE(AllAliveIn(table, Ids({4, 7}), GroupId(1))) << "not alive";
+  EXPECT_FALSE(AllAliveIn(table, Ids({4, 8}), GroupId(1))) << "out of range";
+  EXPECT_FALSE(AllAliveIn(table, Ids({UINT32_MAX}), GroupId(1)));
+}
+
 TEST(BlockTable, EveryMisuseHasItsError) {
   BlockTable table(SmallDevice(2, 8, 4));
   ASSERT_THAT(table.Add(Range(1, 0, 0, 0, 4)), IsOk());

@@ -142,9 +142,6 @@ TEST_F(DeviceModelTest, PhaseByHand) {
   EXPECT_FALSE(model_.blocks().alive(BlockId(3)));
   EXPECT_EQ(model_.residency().tier(BlockId(1)), Tier::kDram);
   EXPECT_EQ(model_.residency().tier(BlockId(3)), Tier::kNone);
-  EXPECT_EQ(model_.stats().mass(BlockId(2)), 12);
-  EXPECT_EQ(model_.stats().mass(BlockId(5)), 99);
-  EXPECT_EQ(model_.stats().mass(BlockId(3)), 0) << "freed, so forgotten";
   EXPECT_TRUE(model_.stats().read_in(BlockId(4), StepIndex(10)));
   EXPECT_FALSE(model_.stats().ever_read(BlockId(5)));
   EXPECT_FALSE(model_.stats().ever_read(BlockId(3)));

@@ -1,4 +1,4 @@
-// The list threaded through arrays against std::list.
+// The log of touches against std::list.
 #include "server/core/recency_list.h"
 
 #include <gtest/gtest.h>
@@ -28,12 +28,14 @@ TEST(RecencyList, OldestFirst) {
   list.Touch(BlockId(0));
   list.Touch(BlockId(4));
   list.Touch(BlockId(3));
-  list.AddOldest(BlockId(1));
-  EXPECT_EQ(Order(list), Ids({1, 0, 4, 3}));
+  EXPECT_EQ(Order(list), Ids({0, 4, 3}));
+  EXPECT_EQ(list.TouchHeld(Ids({0, 1, 3})), 2u);
+  EXPECT_EQ(Order(list), Ids({4, 0, 3}));
   list.Remove(BlockId(4));
   list.Remove(BlockId(4));
   list.Remove(BlockId(2));
-  EXPECT_EQ(Order(list), Ids({1, 0, 3}));
+  EXPECT_EQ(Order(list), Ids({0, 3}));
+  EXPECT_EQ(list.size(), 2u);
   EXPECT_FALSE(list.contains(BlockId(4)));
   list.Clear();
   EXPECT_EQ(Order(list), Ids({}));
@@ -53,6 +55,10 @@ TEST_P(RecencyListTwin, RandomOperations) {
   const uint32_t handles = 1 + below(40);
   RecencyList list(handles);
   std::list<BlockId> twin;
+  const auto touch = [&twin](BlockId block) {
+    twin.remove(block);
+    twin.push_back(block);
+  };
   for (int i = 0; i < 5000; ++i) {
     SCOPED_TRACE(i);
     const BlockId block(below(handles));
@@ -62,17 +68,32 @@ TEST_P(RecencyListTwin, RandomOperations) {
     if (choice == 0) {
       list.Clear();
       twin.clear();
-    } else if (choice < 500) {
+    } else if (choice < 50) {
+      list.Tidy();
+    } else if (choice < 400) {
       list.Touch(block);
-      twin.remove(block);
-      twin.push_back(block);
+      touch(block);
+    } else if (choice < 500) {
+      const std::vector<BlockId> blocks = IdRange(0, below(handles));
+      uint32_t held = 0;
+      for (const BlockId b : blocks) {
+        if (!list.contains(b)) continue;
+        ++held;
+        touch(b);
+      }
+      ASSERT_EQ(list.TouchHeld(blocks), held);
     } else if (choice < 800) {
       list.Remove(block);
       twin.remove(block);
-    } else if (!in) {
-      list.AddOldest(block);
-      twin.push_front(block);
     }
+    ASSERT_EQ(list.size(), twin.size());
+    std::vector<BlockId> oldest;
+    list.AppendOldest(3, &oldest);
+    ASSERT_EQ(oldest, std::vector<BlockId>(
+                          twin.begin(),
+                          std::next(twin.begin(),
+                                    static_cast<ptrdiff_t>(
+                                        std::min<size_t>(3, twin.size())))));
     ASSERT_EQ(Order(list), std::vector<BlockId>(twin.begin(), twin.end()));
   }
 }

@@ -42,6 +42,21 @@ TEST(Residency, BlocksComeMoveAndGo) {
   EXPECT_EQ(ledger.resident_blocks(), 0u);
 }
 
+TEST(Residency, FindsThoseInHbm) {
+  Residency ledger(4, Bytes(100));
+  ASSERT_THAT(ledger.Add(BlockId(0), Tier::kHbm, Bytes(10)), IsOk());
+  ASSERT_THAT(ledger.Add(BlockId(1), Tier::kDram, Bytes(10)), IsOk());
+  ASSERT_THAT(ledger.Add(BlockId(3), Tier::kHbm, Bytes(10)), IsOk());
+  const std::vector<BlockId> blocks = {BlockId(3), BlockId(2), BlockId(1),
+                                       BlockId(0)};
+  EXPECT_EQ(CountHbm(ledger, blocks), 2u);
+  std::vector<uint8_t> in_hbm = {7};
+  EXPECT_EQ(ledger.FindHbm(blocks, &in_hbm), 2u);
+  EXPECT_EQ(in_hbm, (std::vector<uint8_t>{1, 0, 0, 1}));
+  EXPECT_EQ(ledger.FindHbm({}, &in_hbm), 0u);
+  EXPECT_TRUE(in_hbm.empty());
+}
+
 TEST(Residency, SaysWhatIsWrong) {
   Residency ledger(4, Bytes(100));
   ASSERT_THAT(ledger.Add(BlockId(0), Tier::kHbm, Bytes(60)), IsOk());

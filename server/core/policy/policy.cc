@@ -12,11 +12,7 @@ double UnreadRank(const DeviceModel& model, BlockId block) {
 
 void AppendOldest(const DeviceModel& model, size_t count,
                   std::vector<BlockId>* queue) {
-  const RecencyList& list = *model.orders().recency;
-  for (BlockId block = list.oldest(); block != kNoBlock && count > 0;
-       block = list.newer(block), --count) {
-    queue->push_back(block);
-  }
+  model.orders().recency->AppendOldest(count, queue);
 }
 
 }  // namespace kvplace

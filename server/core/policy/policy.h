@@ -55,8 +55,9 @@ struct PolicyTraits {
   // replays the record tells the model then (PhaseUpdate::reranked). 0: no
   // window.
   uint32_t rank_window_steps = 0;
-  // Decay per step of the model's read counts, 0..1 exclusive.
-  double count_decay = AccessStats::kDefaultDecay;
+  // Decay per step of the model's read counts, 0..1 exclusive. 0: it does not
+  // look at them, and none are kept.
+  double count_decay = 0;
   // With kValue.
   RankingOptions ranking = {};
 };

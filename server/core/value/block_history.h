@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "server/core/ids.h"
 
 namespace kvplace {
@@ -30,6 +31,12 @@ namespace kvplace {
 //   [6]  the positive part of [5]
 inline constexpr size_t kValueFeatures = 7;
 using ValueFeatures = std::array<float, kValueFeatures>;
+
+// Features of many blocks, one array for each but [0], for loops that the
+// compiler turns into vector instructions.
+inline constexpr size_t kFeatureBatch = 64;
+using FeatureColumns =
+    std::array<std::array<float, kFeatureBatch>, kValueFeatures - 1>;
 
 class BlockHistory {
  public:
@@ -47,6 +54,10 @@ class BlockHistory {
   // Steps are offsets from any base, below 2^32 - 1; REQUIRES: of one block
   // they never fall. True: the block's first read in the step.
   bool OnRead(BlockId block, uint32_t step);
+  // Distinct blocks that the step has not read yet, each with its margin
+  // (see OnMargin) or, without margins, that of an unscored read.
+  void OnReads(absl::Span<const BlockId> blocks, uint32_t step,
+               absl::Span<const int16_t> margins);
   // Clipped to 4 octaves either way.
   void OnMargin(BlockId block, uint32_t step, int margin);
 
@@ -60,6 +71,11 @@ class BlockHistory {
   ValueFeatures At(BlockId block, uint32_t now) const;
   // What they would be if the block were read in `now`, just above the margin.
   ValueFeatures IfRead(BlockId block, uint32_t now) const;
+  // The same, of at most kFeatureBatch blocks.
+  void ColumnsAt(absl::Span<const BlockId> blocks, uint32_t now,
+                 FeatureColumns* out) const;
+  void ColumnsIfRead(absl::Span<const BlockId> blocks, uint32_t now,
+                     FeatureColumns* out) const;
 
   // log2 of the share of steps that read the block, decayed by 0.8 per step, in
   // 1/1024 octaves from -10 octaves up: what lfu ranks by. Now, and after a
@@ -76,10 +92,14 @@ class BlockHistory {
   static constexpr int kLog = 1024;
   static constexpr int kLeastCount = -10 * kLog;
   static constexpr int kUnscored = -3 * kOctave / 2;
+  static constexpr float kCountScale = 1.0f / (10 * kLog);
+  static constexpr float kMarginScale = 1.0f / (4 * kOctave);
   static constexpr int kMostMargin = 4 * kOctave;
   static constexpr int kMarginDecay = 10;
   static constexpr int kMarginIfRead = kOctave / 10;
   static constexpr uint32_t kOldest = 64;
+  // Steps in which the highest count has become the least.
+  static constexpr uint32_t kForgotten = 1024;
 
   struct Record {
     uint32_t last_read = kNever;
@@ -94,14 +114,13 @@ class BlockHistory {
   // A count that decays by `decay` per step.
   struct Count {
     explicit Count(double decay);
-    // `steps` later. A block that long unread has the least count.
+    // `steps` later, at most kForgotten.
     int Decayed(int count, uint32_t steps) const {
-      if (steps >= 1024) return kLeastCount;
       return std::max(count - static_cast<int>(steps) * per_step, kLeastCount);
     }
     // Of a decayed count after one more read.
     int AfterRead(int count) const {
-      return after[static_cast<size_t>((count - kLeastCount) / kTableStep)];
+      return after[static_cast<uint32_t>(count - kLeastCount) / kTableStep];
     }
     static constexpr int kTableStep = 16;
 
@@ -129,27 +148,28 @@ class BlockHistory {
   Seen See(const Record& record, uint32_t now) const;
   Seen AfterRead(Seen seen) const;
   ValueFeatures FeaturesOf(const Seen& seen) const;
+  template <typename SeeBlock>
+  void FillColumns(size_t count, SeeBlock see, FeatureColumns* out) const;
 
   const Tables* const tables_;
   std::vector<Record> records_;
 };
 
+// Without a branch on what never happened: the record then has the least
+// counts and margins, and kNever is after `now`.
 inline BlockHistory::Seen BlockHistory::See(const Record& record,
                                             uint32_t now) const {
+  const uint32_t unread =
+      std::min(now - std::min(record.last_read, now), kForgotten);
+  const uint32_t unscored =
+      std::min(now - std::min(record.last_scored, now), kOldest);
   Seen seen;
-  if (record.last_read != kNever) {
-    const uint32_t age = now - std::min(record.last_read, now);
-    seen.age = std::min(age, kOldest);
-    seen.long_count = tables_->long_decay.Decayed(record.long_count, age);
-    seen.short_count = tables_->short_decay.Decayed(record.short_count, age);
-  }
-  if (record.last_scored != kNever) {
-    const uint32_t age =
-        std::min(now - std::min(record.last_scored, now), kOldest);
-    seen.peak =
-        std::max(record.peak - static_cast<int>(age) * kMarginDecay, kUnscored);
-    if (age == 0) seen.margin = record.margin;
-  }
+  seen.age = record.last_read == kNever ? kOldest : std::min(unread, kOldest);
+  seen.long_count = tables_->long_decay.Decayed(record.long_count, unread);
+  seen.short_count = tables_->short_decay.Decayed(record.short_count, unread);
+  seen.peak = std::max(record.peak - static_cast<int>(unscored) * kMarginDecay,
+                       kUnscored);
+  seen.margin = unscored == 0 ? record.margin : kUnscored;
   return seen;
 }
 
@@ -165,8 +185,6 @@ inline BlockHistory::Seen BlockHistory::AfterRead(Seen seen) const {
 }
 
 inline ValueFeatures BlockHistory::FeaturesOf(const Seen& seen) const {
-  constexpr float kCountScale = 1.0f / (10 * kLog);
-  constexpr float kMarginScale = 1.0f / (4 * kOctave);
   const float margin = static_cast<float>(seen.margin) * kMarginScale;
   return {1.0f,
           static_cast<float>(seen.long_count) * kCountScale,

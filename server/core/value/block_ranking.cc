@@ -47,14 +47,17 @@ BlockRanking::BlockRanking(const DeviceConfig& device,
       model_(device.group_count().value()),
       prices_(device),
       shadows_(device, lead),
-      samples_(lead),
       price_keys_(device.groups.size()),
+      samples_(lead),
       keys_(device.handles()),
       histogram_(kBuckets),
       next_thresholds_(device.groups.size()),
       lists_wanted_(device.groups.size()),
+      hbm_batches_(device.groups.size()),
+      dram_batches_(device.groups.size()),
       thresholds_(device.groups.size(), kLeastKey),
       missed_(device.groups.size()) {
+  events_.groups_read.resize(device.groups.size());
   SetPriceKeys();
 }
 
@@ -69,8 +72,6 @@ void BlockRanking::Clear() {
   elapsed_ = 1;
   evictions_ = 0;
   samples_.assign(lead_, {});
-  selections_.clear();
-  phase_ = 0;
   cursor_ = 0;
   next_victims_.clear();
   next_wanted_.clear();
@@ -97,39 +98,29 @@ void BlockRanking::Start(const BlockTable& blocks, const Residency& residency) {
   }
 }
 
-void BlockRanking::OnMasses(const BlockTable& blocks, uint32_t step,
-                            absl::Span<const BlockId> reads,
-                            absl::Span<const uint8_t> read_masses,
-                            absl::Span<const BlockId> near_misses,
-                            absl::Span<const uint8_t> near_miss_masses) {
-  constexpr int kScale = BlockHistory::kOctave / 16;
-  ++phase_;
-  const auto selection = [&](BlockId block) -> Selection& {
-    const uint32_t slot = blocks.slot(block);
-    if (slot >= selections_.size()) selections_.resize(slot + 1);
-    return selections_[slot];
-  };
-  for (size_t i = 0; i < near_miss_masses.size(); ++i) {
-    Selection& s = selection(near_misses[i]);
-    const int mass = near_miss_masses[i];
-    if (s.phase != phase_ || mass > s.best) s = {phase_, mass};
+void BlockRanking::OnReads(const BlockTable& blocks, GroupId group,
+                           uint32_t step, const PhaseAttention& phase,
+                           absl::Span<const uint8_t> in_hbm) {
+  margins_.Compute(blocks, phase);
+  for (size_t i = 0; i < margins_.near_misses().size(); ++i) {
+    history_.OnMargin(phase.near_misses[i], step, margins_.near_misses()[i]);
   }
-  for (size_t i = 0; i < near_miss_masses.size(); ++i) {
-    history_.OnMargin(
-        near_misses[i], step,
-        (near_miss_masses[i] - selection(near_misses[i]).best) * kScale);
-  }
-  for (size_t i = 0; i < reads.size(); ++i) {
-    int margin = BlockHistory::kUnscoredReadMargin;
-    if (!read_masses.empty()) {
-      const Selection& s = selection(reads[i]);
-      // Page 0 and the newest are read whatever their mass.
-      if (s.phase == phase_) {
-        margin = std::max((read_masses[i] - s.best) * kScale, 0);
-      }
+  events_.Hear(step);
+  if (events_.groups_read[group.value()]) {
+    // One of these may have been read in the step already.
+    for (size_t i = 0; i < phase.reads.size(); ++i) {
+      OnRead(phase.reads[i], group, step, in_hbm[i] != 0);
+      history_.OnMargin(phase.reads[i], step,
+                        margins_.reads().empty()
+                            ? BlockHistory::kUnscoredReadMargin
+                            : margins_.reads()[i]);
     }
-    history_.OnMargin(reads[i], step, margin);
+    return;
   }
+  events_.groups_read[group.value()] = true;
+  events_.Add(phase.reads, in_hbm);
+  history_.OnReads(phase.reads, step, margins_.reads());
+  shadows_.OnReads(phase.reads, group, in_hbm);
 }
 
 void BlockRanking::OnPhase(GroupId group, Seconds hbm, Seconds dram) {
@@ -204,14 +195,44 @@ void BlockRanking::ScoreBlock(uint32_t handle, const BlockTable& blocks,
                               Tier tier) {
   const BlockId block(handle);
   const GroupId group = blocks.group(block);
-  if (tier == Tier::kHbm) {
-    const auto key =
-        static_cast<int16_t>(std::max(Key(block, group), kLeastKey));
-    keys_[handle] = key;
-    ++histogram_[BucketOf(key)];
-  } else if (lists_wanted_[group.value()]) {
-    keys_[handle] =
-        static_cast<int16_t>(std::max(KeyIfRead(block, group), kLeastKey));
+  if (tier != Tier::kHbm && !lists_wanted_[group.value()]) return;
+  Batch& batch =
+      (tier == Tier::kHbm ? hbm_batches_ : dram_batches_)[group.value()];
+  batch.blocks[batch.count++] = block;
+  if (batch.count == kFeatureBatch) ScoreBatch(tier, group, &batch);
+}
+
+void BlockRanking::ScoreBatch(Tier tier, GroupId group, Batch* batch) {
+  const absl::Span<const BlockId> blocks(batch->blocks.data(), batch->count);
+  std::array<int32_t, kFeatureBatch> keys;
+  const bool in_hbm = tier == Tier::kHbm;
+  if (leader_ == Leader::kValues || leader_ == Leader::kStatic) {
+    FeatureColumns columns;
+    in_hbm ? history_.ColumnsAt(blocks, now_, &columns)
+           : history_.ColumnsIfRead(blocks, now_, &columns);
+    std::array<float, kFeatureBatch> logs;
+    model_.LogProbabilities(group, columns, blocks.size(), &logs);
+    const int32_t price = price_keys_[group.value()];
+    for (size_t i = 0; i < blocks.size(); ++i) {
+      keys[i] = static_cast<int32_t>(logs[i] * kKeysPerOctave) + price;
+    }
+  } else {
+    for (size_t i = 0; i < blocks.size(); ++i) {
+      keys[i] = in_hbm ? Key(blocks[i], group) : KeyIfRead(blocks[i], group);
+    }
+  }
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    const auto key = static_cast<int16_t>(std::max(keys[i], kLeastKey));
+    keys_[blocks[i].value()] = key;
+    if (in_hbm) ++histogram_[BucketOf(key)];
+  }
+  batch->count = 0;
+}
+
+void BlockRanking::ScoreBatches() {
+  for (uint32_t g = 0; g < hbm_batches_.size(); ++g) {
+    ScoreBatch(Tier::kHbm, GroupId(g), &hbm_batches_[g]);
+    ScoreBatch(Tier::kDram, GroupId(g), &dram_batches_[g]);
   }
 }
 
@@ -290,6 +311,7 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
     ScoreBlock(handle, blocks, tier);
     left -= kDeadPerLive - 1;
   }
+  ScoreBatches();
   if (cursor_ == handles) FindCuts();
   for (; left > 0 && cursor_ >= handles && cursor_ < 2 * handles;
        --left, ++cursor_) {

@@ -14,6 +14,7 @@
 #ifndef KVPLACE_SERVER_CORE_VALUE_BLOCK_RANKING_H_
 #define KVPLACE_SERVER_CORE_VALUE_BLOCK_RANKING_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -26,6 +27,7 @@
 #include "server/core/residency.h"
 #include "server/core/topology.h"
 #include "server/core/units.h"
+#include "server/core/value/attention_margins.h"
 #include "server/core/value/block_history.h"
 #include "server/core/value/group_prices.h"
 #include "server/core/value/shadow_directories.h"
@@ -56,21 +58,20 @@ class BlockRanking {
   // What is known before the first step: blocks that are in HBM.
   void Start(const BlockTable& blocks, const Residency& residency);
 
-  // Events of step `step` (an offset, see BlockHistory).
+  // Events of step `step` (an offset, see BlockHistory). A read without its
+  // attention.
   void OnRead(BlockId block, GroupId group, uint32_t step, bool in_hbm) {
     events_.Hear(step);
+    events_.groups_read[group.value()] = true;
     if (history_.OnRead(block, step)) {
       (in_hbm ? events_.hits : events_.misses).push_back(block);
     }
     if (shadows_.sampled(block)) shadows_.OnRead(block, group, in_hbm);
   }
-  // Attention of the phase's reads and near misses, each with a mass byte
-  // (1/16 octaves) or without: lists of masses are full or empty.
-  void OnMasses(const BlockTable& blocks, uint32_t step,
-                absl::Span<const BlockId> reads,
-                absl::Span<const uint8_t> read_masses,
-                absl::Span<const BlockId> near_misses,
-                absl::Span<const uint8_t> near_miss_masses);
+  // Reads (distinct blocks of `group`) and near misses of a phase; in_hbm[i]
+  // says where reads[i] was.
+  void OnReads(const BlockTable& blocks, GroupId group, uint32_t step,
+               const PhaseAttention& phase, absl::Span<const uint8_t> in_hbm);
   // A phase without its moves and read routing.
   void OnPhase(GroupId group, Seconds hbm, Seconds dram);
   // Into HBM or out of it.
@@ -173,6 +174,13 @@ class BlockRanking {
   void SetPriceKeys();
   // The two passes of a ranking: keys of all blocks, then the lists.
   void ScoreBlock(uint32_t handle, const BlockTable& blocks, Tier tier);
+  // Blocks of one group that wait for their keys.
+  struct Batch {
+    size_t count = 0;
+    std::array<BlockId, kFeatureBatch> blocks;
+  };
+  void ScoreBatch(Tier tier, GroupId group, Batch* batch);
+  void ScoreBatches();
   void ListBlock(uint32_t handle, const BlockTable& blocks, Tier tier);
   void FindCuts();
   void FinishRanking();
@@ -224,13 +232,7 @@ class BlockRanking {
   // Taken in each of the last lead_ steps, oldest first.
   std::vector<std::vector<Sample>> samples_;
   std::minstd_rand random_;
-  // Best mass that was not selected, by sequence slot, and the phase it is of.
-  struct Selection {
-    uint64_t phase = 0;
-    int best = 0;
-  };
-  std::vector<Selection> selections_;
-  uint64_t phase_ = 0;
+  AttentionMargins margins_;
 
   // The ranking in the making.
   uint64_t cursor_ = 0;
@@ -245,6 +247,9 @@ class BlockRanking {
   uint32_t ranking_until_ = 0;
   std::vector<Ranked> next_victims_;
   std::vector<Ranked> next_wanted_;
+  // Scratch, by group; empty between two calls.
+  std::vector<Batch> hbm_batches_;
+  std::vector<Batch> dram_batches_;
 
   // The ranking in force.
   // First step that it did not hear of.
@@ -259,6 +264,8 @@ class BlockRanking {
     std::vector<BlockId> hits;
     std::vector<BlockId> misses;
     std::vector<BlockId> evicted;
+    // By group, whether it read anything.
+    std::vector<bool> groups_read;
     bool may_repeat = false;
 
     // Begins the step if it is another.
@@ -266,6 +273,8 @@ class BlockRanking {
       if (now != step) Begin(now);
     }
     void Begin(uint32_t now);
+    // Reads of blocks that the step has not read before.
+    void Add(absl::Span<const BlockId> reads, absl::Span<const uint8_t> in_hbm);
     // Then no block is in a list twice, or both a hit and a miss.
     void RemoveRepeats();
   };

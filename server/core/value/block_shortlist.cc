@@ -49,7 +49,25 @@ void BlockRanking::Events::Begin(uint32_t now) {
   hits.clear();
   misses.clear();
   evicted.clear();
+  groups_read.assign(groups_read.size(), false);
   may_repeat = false;
+}
+
+void BlockRanking::Events::Add(absl::Span<const BlockId> reads,
+                               absl::Span<const uint8_t> in_hbm) {
+  const size_t hits_before = hits.size();
+  const size_t misses_before = misses.size();
+  hits.resize(hits_before + reads.size());
+  misses.resize(misses_before + reads.size());
+  BlockId* hit = hits.data() + hits_before;
+  BlockId* miss = misses.data() + misses_before;
+  for (size_t i = 0; i < reads.size(); ++i) {
+    *hit = *miss = reads[i];
+    hit += in_hbm[i];
+    miss += 1 - in_hbm[i];
+  }
+  hits.resize(static_cast<size_t>(hit - hits.data()));
+  misses.resize(static_cast<size_t>(miss - misses.data()));
 }
 
 void BlockRanking::Events::RemoveRepeats() {

@@ -114,6 +114,19 @@ void ShadowDirectories::Start(BlockId block) {
   lfu_.Set(BlockId(i), 0, lfu_rank_[i]);
 }
 
+// Without a branch on who is sampled: nobody could foretell it.
+void ShadowDirectories::OnReads(absl::Span<const BlockId> blocks, GroupId group,
+                                absl::Span<const uint8_t> in_hbm) {
+  const size_t before = reads_.size();
+  reads_.resize(before + blocks.size());
+  Read* to = reads_.data() + before;
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    *to = {Index(blocks[i]), group, in_hbm[i] != 0};
+    to += sampled(blocks[i]);
+  }
+  reads_.resize(static_cast<size_t>(to - reads_.data()));
+}
+
 void ShadowDirectories::OnEnd(BlockId block) {
   const uint32_t i = Index(block);
   static_[i] = false;
@@ -154,15 +167,21 @@ void ShadowDirectories::Play(
   rank = now + std::log2(1 + std::exp2(std::max(rank - now, -60.0)));
   const bool held = lfu_.contains(block);
   if (!held) miss(Leader::kLfu);
-  if (capacity_ == 0) return;
+  // Of a block that is held the heap need not hear: see DropLowest.
+  if (held || capacity_ == 0) return;
   lfu_.Set(block, 0, rank);
-  if (held || lfu_.size(0) <= capacity_) return;
-  BlockId lowest = kNoBlock;
-  lfu_.VisitLowest(0, [&lowest](BlockId b) {
-    lowest = b;
-    return false;
-  });
-  lfu_.Remove(lowest, 0);
+  if (lfu_.size(0) > capacity_) DropLowest();
+}
+
+// Ranks only rise, so those in the heap are at most the true ones: the lowest
+// whose rank is true is the lowest of all.
+void ShadowDirectories::DropLowest() {
+  BlockId block = lfu_.lowest(0);
+  while (lfu_.rank(block, 0) != lfu_rank_[block.value()]) {
+    lfu_.Set(block, 0, lfu_rank_[block.value()]);
+    block = lfu_.lowest(0);
+  }
+  lfu_.Remove(block, 0);
 }
 
 void ShadowDirectories::EndStep(uint32_t step) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "server/core/ids.h"
 #include "server/core/rank_heap.h"
 #include "server/core/recency_list.h"
@@ -50,6 +51,9 @@ class ShadowDirectories {
   void OnRead(BlockId block, GroupId group, bool in_hbm) {
     reads_.push_back({Index(block), group, in_hbm});
   }
+  // Of any blocks of one group: those that are sampled.
+  void OnReads(absl::Span<const BlockId> blocks, GroupId group,
+               absl::Span<const uint8_t> in_hbm);
   void OnPromoted(GroupId group) { ++promotions_[group.value()]; }
   void OnEnd(BlockId block);
 
@@ -83,6 +87,7 @@ class ShadowDirectories {
   }
   void Play(const Read& read, uint32_t step,
             std::vector<std::array<uint32_t, kLeaders>>* misses);
+  void DropLowest();
   void Weigh();
   void Choose();
 
@@ -95,7 +100,8 @@ class ShadowDirectories {
 
   RecencyList lru_;
   size_t lru_size_ = 0;
-  // By log2 of the count that fades by 0.8 per step, at any common time.
+  // By log2 of the count that fades by 0.8 per step, at any common time: in the
+  // heap as of a read at which somebody looked, below as of the last.
   RankHeap lfu_;
   std::vector<double> lfu_rank_;
   std::vector<bool> static_;

@@ -48,6 +48,11 @@ class ValueModel {
     return (*logs_)[static_cast<size_t>(at + 0.5f)];
   }
 
+  // LogProbability(LogOdds()) of the first `count` columns, bit for bit.
+  void LogProbabilities(GroupId group, const FeatureColumns& columns,
+                        size_t count,
+                        std::array<float, kFeatureBatch>* out) const;
+
   // A block with these features was read in the next step, or not.
   void Learn(GroupId group, const ValueFeatures& features, bool read);
   // Samples fade by `memory` (0..1 exclusive); an eighth of the groups get new

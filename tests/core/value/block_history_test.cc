@@ -141,6 +141,50 @@ TEST_P(BlockHistoryTwin, IfReadIsWhatAReadWouldMake) {
   }
 }
 
+// What a step does to many blocks at once, against one block after the other.
+TEST_P(BlockHistoryTwin, ManyAtOnceAreAsOneByOne) {
+  SCOPED_TRACE(GetParam());
+  constexpr uint32_t kBlocks = kFeatureBatch;
+  BlockHistory history(kBlocks);
+  BlockHistory twin(kBlocks);
+  uint32_t step = GetParam() % 3 == 0 ? Below(9'000'000) : 0;
+  FeatureColumns at, if_read;
+  for (int i = 0; i < 300; ++i) {
+    step += 1 + (Below(10) == 0 ? Below(2001) : Below(3));
+    std::vector<BlockId> reads;
+    std::vector<int16_t> margins;
+    for (uint32_t b = 0; b < kBlocks; ++b) {
+      if (Below(1 + b / 2) == 0) reads.emplace_back(b);
+    }
+    if (Below(2) == 0) {
+      for (size_t r = 0; r < reads.size(); ++r) {
+        margins.push_back(
+            static_cast<int16_t>(static_cast<int>(Below(700)) - 350));
+      }
+    }
+    history.OnReads(reads, step, margins);
+    for (size_t r = 0; r < reads.size(); ++r) {
+      ASSERT_TRUE(twin.OnRead(reads[r], step));
+      twin.OnMargin(
+          reads[r], step,
+          margins.empty() ? BlockHistory::kUnscoredReadMargin : margins[r]);
+    }
+    const std::vector<BlockId> all = IdRange(0, 1 + Below(kBlocks));
+    const uint32_t now = step + (Below(3) == 0 ? Below(1500) : 0);
+    history.ColumnsAt(all, now, &at);
+    history.ColumnsIfRead(all, now, &if_read);
+    for (const BlockId block : all) {
+      const ValueFeatures alone = twin.At(block, now);
+      const ValueFeatures read_alone = twin.IfRead(block, now);
+      for (size_t f = 1; f < kValueFeatures; ++f) {
+        SCOPED_TRACE(testing::Message() << block.value() << ", feature " << f);
+        ASSERT_EQ(at[f - 1][block.value()], alone[f]);
+        ASSERT_EQ(if_read[f - 1][block.value()], read_alone[f]);
+      }
+    }
+  }
+}
+
 TEST(BlockHistory, OfABlockThatIsNew) {
   BlockHistory history(2);
   EXPECT_EQ(history.last_read(BlockId(1)), BlockHistory::kNever);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <random>
 
@@ -268,6 +269,35 @@ TEST(ValueModel, LogProbabilityIsNearTheFormula) {
             ValueModel(1).LogProbability(-16));
   EXPECT_EQ(ValueModel(1).LogProbability(1e30f),
             ValueModel(1).LogProbability(16));
+}
+
+// To the bit: rankings must not depend on how many are scored together.
+TEST(ValueModel, ManyAtOnceAreAsOneByOne) {
+  Draw draw(4);
+  ValueModel model(2);
+  for (int step = 0; step < 40; ++step) {
+    for (int i = 0; i < 50; ++i) {
+      model.Learn(kSecond, draw.Features(), draw.Chance(0.3));
+    }
+    model.EndStep(0.99);
+    std::array<ValueFeatures, kFeatureBatch> features;
+    FeatureColumns columns;
+    for (size_t i = 0; i < kFeatureBatch; ++i) {
+      features[i] = draw.Features();
+      // Some far out, where log-odds are cut.
+      if (i % 8 == 0) features[i][1] = 100 * features[i][1];
+      for (size_t f = 1; f < kValueFeatures; ++f) {
+        columns[f - 1][i] = features[i][f];
+      }
+    }
+    std::array<float, kFeatureBatch> logs;
+    const size_t count = 1 + static_cast<size_t>(step) % kFeatureBatch;
+    model.LogProbabilities(kSecond, columns, count, &logs);
+    for (size_t i = 0; i < count; ++i) {
+      ASSERT_EQ(logs[i],
+                model.LogProbability(model.LogOdds(kSecond, features[i])));
+    }
+  }
 }
 
 }  // namespace
