@@ -13,7 +13,7 @@ constexpr uint32_t kWarmUp = 16;
 // Another rule must be ahead by so much to be followed: where all blocks are in
 // the sample, where they are not (a sample of lru errs), and where it holds
 // fewer than kFew of them in HBM.
-constexpr double kAhead = 1.07;
+constexpr double kAhead = 1.08;
 constexpr double kAheadSampled = 1.1;
 constexpr double kAheadFew = 1.3;
 constexpr size_t kFew = 1024;
