@@ -1,11 +1,9 @@
 #include "bench/bench_node.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <random>
 
-#include "absl/status/status.h"
+#include "bench/must.h"
 #include "server/convert/plan_codec.h"
 #include "server/core/block_codec.h"
 #include "server/core/policy/registry.h"
@@ -23,12 +21,6 @@ uint32_t Below(std::mt19937* random, uint32_t limit) {
 }
 
 }  // namespace
-
-void Must(const absl::Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  std::exit(1);
-}
 
 BenchReads::BenchReads(uint32_t blocks, uint32_t reads, BenchEncoding encoding)
     : blocks_(blocks), reads_(reads), steps_(kRound) {

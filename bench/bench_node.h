@@ -48,9 +48,6 @@ class BenchReads {
 
 DeviceConfig BenchDevice(uint32_t blocks);
 
-// Ends the program unless OK.
-void Must(const absl::Status& status);
-
 class BenchNode {
  public:
   // `reads` outlives the node.

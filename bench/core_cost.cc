@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "bench/bench_node.h"
+#include "bench/must.h"
 #include "server/core/residency.h"
 
 namespace kvplace {

@@ -12,15 +12,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "bench/must.h"
 #include "server/core/device_model.h"
 #include "server/core/planner.h"
 #include "server/core/policy/registry.h"
@@ -40,12 +38,6 @@ double CpuSeconds() {
   timespec t;
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
   return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-void Must(const absl::Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  std::exit(1);
 }
 
 struct GroupReads {

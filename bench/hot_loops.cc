@@ -8,6 +8,7 @@
 #include <string>
 
 #include "bench/bench_node.h"
+#include "bench/must.h"
 #include "server/core/residency.h"
 
 namespace kvplace {

@@ -133,11 +133,10 @@ class Run {
     const int64_t now = NowNanos();
     if (now < next_heartbeat_) return;
     next_heartbeat_ = now + kHeartbeatNanos;
-    for (const auto& session : idle_) {
-      if (session->ready()) session->Heartbeat();
-    }
-    for (const auto& session : sessions_) {
-      if (session->ready()) session->Heartbeat();
+    for (const auto* sessions : {&idle_, &sessions_}) {
+      for (const auto& session : *sessions) {
+        if (session->ready()) session->Heartbeat();
+      }
     }
   }
 
