@@ -201,6 +201,20 @@ void BlockTable::ForgetIfEmpty(SequenceId sequence) {
 
 // Two loops without a way out: the reads of a step go through here, and next to
 // none of them is wrong.
+uint32_t RunOfGroup(const BlockTable& table, BlockId first, uint32_t most) {
+  const GroupId group = table.group(first);
+  const auto in_group = [&](uint32_t i) {
+    return table.alive_in(BlockId(first.value() + i), group);
+  };
+  // Nearly always all of them; without branches that is fast.
+  bool all = true;
+  for (uint32_t i = 1; i < most; ++i) all &= in_group(i);
+  if (all) return most;
+  uint32_t count = 1;
+  while (count < most && in_group(count)) ++count;
+  return count;
+}
+
 bool AllAliveIn(const BlockTable& table, absl::Span<const BlockId> blocks,
                 GroupId group) {
   uint32_t most = 0;

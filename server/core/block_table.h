@@ -141,6 +141,10 @@ class BlockTable {
   absl::flat_hash_map<SequenceId, uint32_t> slots_;
 };
 
+// How many of the `most` handles from `first` on, without a break, are alive in
+// its group. REQUIRES: alive(first).
+uint32_t RunOfGroup(const BlockTable& table, BlockId first, uint32_t most);
+
 // Whatever the blocks are: all in range, and alive_in(block, group).
 bool AllAliveIn(const BlockTable& table, absl::Span<const BlockId> blocks,
                 GroupId group);

@@ -163,9 +163,11 @@ void DeviceModel::RebuildRanking() {
   for (uint32_t h = 0; h < blocks_.handles(); ++h) {
     const BlockId block(h);
     if (!blocks_.alive(block) || !stats_.ever_read(block)) continue;
-    orders_.ranking->OnRead(block, blocks_.group(block),
-                            Offset(stats_.last_read(block)),
-                            residency_.tier(block) == Tier::kHbm);
+    const uint8_t in_hbm = residency_.tier(block) == Tier::kHbm;
+    orders_.ranking->OnReads(blocks_, blocks_.group(block),
+                             Offset(stats_.last_read(block)),
+                             {.reads = absl::MakeConstSpan(&block, 1)},
+                             absl::MakeConstSpan(&in_hbm, 1));
   }
   if (step_ >= base_) {
     orders_.ranking->EndStep(Offset(step_), blocks_, residency_);
@@ -306,6 +308,7 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
       const BlockId block(birth.first.value() + i);
       birth.tier == Tier::kHbm ? AddToIndex(block) : AddToOutsiders(block);
     }
+    if (orders_.ranking) orders_.ranking->OnBirth(birth);
   }
   if (auto s = CheckHeard(phase); !s.ok()) return s;
   stats_.OnReads(phase.reads, step_);

@@ -30,6 +30,8 @@ class Residency {
 
   // REQUIRES: block is in range.
   Tier tier(BlockId block) const { return tier_[block.value()]; }
+  // Of the handles from `first` on.
+  const Tier* tiers(BlockId first) const { return &tier_[first.value()]; }
   // How many of the blocks are in HBM; and in_hbm[i] says whether blocks[i] is.
   // Resizes *in_hbm.
   uint32_t FindHbm(absl::Span<const BlockId> blocks,
@@ -49,10 +51,9 @@ class Residency {
   void Depart();
   // The plan is reported on, expired, or was never sent.
   void ReleaseReserved() { reserved_ = Bytes(0); }
-  void ReleaseInFlight() { in_flight_ = Bytes(0); }
-  // All but `left` of what is in flight: a report on one plan when another has
-  // already departed.
-  void ReleaseInFlightTo(Bytes left) {
+  // All but `left` of what is in flight: for a report on one plan when another
+  // has already departed.
+  void ReleaseInFlight(Bytes left = Bytes(0)) {
     if (left < in_flight_) in_flight_ = left;
   }
 
@@ -75,6 +76,15 @@ class Residency {
   uint64_t resident_blocks_ = 0;
   std::vector<Tier> tier_;
 };
+
+// How many of the `count` handles from `first` on are alive.
+inline uint32_t CountLive(const Residency& residency, BlockId first,
+                          uint32_t count) {
+  const Tier* const tiers = residency.tiers(first);
+  uint32_t live = 0;
+  for (size_t i = 0; i < count; ++i) live += tiers[i] != Tier::kNone;
+  return live;
+}
 
 // How many of the blocks are in HBM.
 uint32_t CountHbm(const Residency& residency, absl::Span<const BlockId> blocks);

@@ -50,7 +50,7 @@ void PlanLedger::Expire(StepIndex step, Residency* residency) {
 void PlanLedger::Release(Residency* residency) const {
   Bytes left;
   for (const PlannedMoves& plan : plans_) left += plan.room;
-  residency->ReleaseInFlightTo(left);
+  residency->ReleaseInFlight(left);
 }
 
 }  // namespace kvplace

@@ -87,9 +87,9 @@ TEST(Residency, ReservationsAreForFreeRoomOnly) {
   EXPECT_EQ(ledger.in_flight(), Bytes(40));
   ledger.ReleaseReserved();
   EXPECT_EQ(ledger.in_flight(), Bytes(40));
-  ledger.ReleaseInFlightTo(Bytes(50));
+  ledger.ReleaseInFlight(Bytes(50));
   EXPECT_EQ(ledger.in_flight(), Bytes(40));
-  ledger.ReleaseInFlightTo(Bytes(10));
+  ledger.ReleaseInFlight(Bytes(10));
   EXPECT_EQ(ledger.in_flight(), Bytes(10));
   ledger.ReleaseInFlight();
   EXPECT_EQ(ledger.free(), Bytes(40));
@@ -157,7 +157,7 @@ class ResidencyTwin : public ::testing::TestWithParam<int> {
       case 2:
         return ledger_.ReleaseInFlight();
       case 3:
-        return ledger_.ReleaseInFlightTo(Bytes(Upto(30)));
+        return ledger_.ReleaseInFlight(Bytes(Upto(30)));
       default: {
         const Bytes free = ledger_.free();
         const Bytes wanted(Upto(40));

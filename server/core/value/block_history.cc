@@ -1,6 +1,10 @@
 #include "server/core/value/block_history.h"
 
+#include <bit>
 #include <cmath>
+#include <cstring>
+
+#include "server/core/value/lanes.h"
 
 namespace kvplace {
 namespace {
@@ -35,7 +39,10 @@ const BlockHistory::Tables& BlockHistory::SharedTables() {
 }
 
 BlockHistory::BlockHistory(uint32_t handles)
-    : tables_(&SharedTables()), records_(handles) {}
+    : tables_(&SharedTables()),
+      handles_(handles),
+      records_((size_t{handles} + kFeatureBatch - 1) / kFeatureBatch *
+               kFeatureBatch) {}
 
 void BlockHistory::Clear() {
   std::fill(records_.begin(), records_.end(), Record());
@@ -92,46 +99,80 @@ void BlockHistory::OnReads(absl::Span<const BlockId> blocks, uint32_t step,
   }
 }
 
-template <typename SeeBlock>
-void BlockHistory::FillColumns(size_t count, SeeBlock see,
+// Four records at a time, which become vectors of one field each; whole numbers
+// below 2^24 as floats, which lose nothing.
+template <typename RecordAt>
+void BlockHistory::FillColumns(size_t count, RecordAt record, uint32_t now,
                                FeatureColumns* out) const {
-  std::array<int32_t, kFeatureBatch> longs, shorts, peaks, margins;
+  static_assert(std::endian::native == std::endian::little);
+  const Tables& tables = *tables_;
+  const float long_step = static_cast<float>(tables.long_decay.per_step);
+  const float short_step = static_cast<float>(tables.short_decay.per_step);
+  // Of a later step none; of one far in the past its difference has wrapped.
+  const auto since = [&](Ints step, Floats oldest) {
+    const Floats steps = ToFloats(All(static_cast<int32_t>(now)) - step);
+    return Min(steps < All(-65536.0f) ? oldest : Max(steps, All(0.0f)), oldest);
+  };
   FeatureColumns& columns = *out;
-  for (size_t i = 0; i < count; ++i) {
-    const Seen seen = see(i);
-    longs[i] = seen.long_count;
-    shorts[i] = seen.short_count;
-    columns[2][i] = tables_->ages[seen.age];
-    peaks[i] = seen.peak;
-    margins[i] = seen.margin;
+  for (size_t i = 0; i < count; i += kLanes) {
+    std::array<Ints, kLanes> r;
+    static_assert(sizeof(r) == kLanes * sizeof(Record));
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      std::memcpy(&r[lane], &record(i + lane), sizeof(Record));
+    }
+    const Ints steps01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+    const Ints steps23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+    const Ints read = __builtin_shufflevector(steps01, steps23, 0, 1, 4, 5);
+    const Ints scored = __builtin_shufflevector(steps01, steps23, 2, 3, 6, 7);
+    const Ints rest01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+    const Ints rest23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+    const Ints counts = __builtin_shufflevector(rest01, rest23, 0, 1, 4, 5);
+    const Ints margins = __builtin_shufflevector(rest01, rest23, 2, 3, 6, 7);
+
+    const Floats unread = since(read, All(float{kForgotten}));
+    const Floats longs = ToFloats((counts << 16) >> 16) - unread * long_step;
+    const Floats shorts = ToFloats(counts >> 16) - unread * short_step;
+    const Floats unscored = since(scored, All(float{kOldest}));
+    const Floats peaks =
+        ToFloats((margins << 16) >> 16) - unscored * float{kMarginDecay};
+    const Floats margin = (unscored == All(0.0f) ? ToFloats(margins >> 16)
+                                                 : All(float{kUnscored})) *
+                          kMarginScale;
+    const std::array<Floats, kValueFeatures - 1> lanes = {
+        Max(longs, All(float{kLeastCount})) * kCountScale,
+        Max(shorts, All(float{kLeastCount})) * kCountScale,
+        read == All(static_cast<int32_t>(kNever))
+            ? All(float{kOldest})
+            : Min(unread, All(float{kOldest})),
+        Max(peaks, All(float{kUnscored})) * kMarginScale,
+        margin,
+        Max(margin, All(0.0f))};
+    for (size_t f = 0; f < lanes.size(); ++f) {
+      Store(lanes[f], &columns[f][i]);
+    }
   }
   for (size_t i = 0; i < count; ++i) {
-    columns[0][i] = static_cast<float>(longs[i]) * kCountScale;
-    columns[1][i] = static_cast<float>(shorts[i]) * kCountScale;
+    columns[2][i] = tables.ages[static_cast<uint32_t>(columns[2][i])];
   }
-  for (size_t i = 0; i < count; ++i) {
-    const float margin = static_cast<float>(margins[i]) * kMarginScale;
-    columns[3][i] = static_cast<float>(peaks[i]) * kMarginScale;
-    columns[4][i] = margin;
-    columns[5][i] = std::max(margin, 0.0f);
-  }
+}
+
+void BlockHistory::ColumnsAt(BlockId first, uint32_t now,
+                             FeatureColumns* out) const {
+  const Record* const records = &records_[first.value()];
+  FillColumns(
+      kFeatureBatch, [=](size_t i) -> const Record& { return records[i]; }, now,
+      out);
 }
 
 void BlockHistory::ColumnsAt(absl::Span<const BlockId> blocks, uint32_t now,
                              FeatureColumns* out) const {
-  FillColumns(
-      blocks.size(),
-      [&](size_t i) { return See(records_[blocks[i].value()], now); }, out);
-}
-
-void BlockHistory::ColumnsIfRead(absl::Span<const BlockId> blocks, uint32_t now,
-                                 FeatureColumns* out) const {
-  FillColumns(
-      blocks.size(),
-      [&](size_t i) {
-        return AfterRead(See(records_[blocks[i].value()], now));
-      },
-      out);
+  if (blocks.empty()) return;
+  const Record* const records = records_.data();
+  FillColumns((blocks.size() + kLanes - 1) / kLanes * kLanes,
+              [=](size_t i) -> const Record& {
+                return records[blocks[std::min(i, blocks.size() - 1)].value()];
+              },
+              now, out);
 }
 
 void BlockHistory::OnMargin(BlockId block, uint32_t step, int margin) {

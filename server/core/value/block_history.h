@@ -48,6 +48,8 @@ class BlockHistory {
 
   explicit BlockHistory(uint32_t handles);
 
+  uint32_t handles() const { return handles_; }
+
   void Clear();
   void Forget(BlockId block) { records_[block.value()] = Record(); }
 
@@ -71,11 +73,12 @@ class BlockHistory {
   ValueFeatures At(BlockId block, uint32_t now) const;
   // What they would be if the block were read in `now`, just above the margin.
   ValueFeatures IfRead(BlockId block, uint32_t now) const;
-  // The same, of at most kFeatureBatch blocks.
+  // At() of handles first .. first + kFeatureBatch - 1, bit for bit; of those
+  // that are not in use anything. REQUIRES: first is a multiple of it.
+  void ColumnsAt(BlockId first, uint32_t now, FeatureColumns* out) const;
+  // At() of at most kFeatureBatch blocks.
   void ColumnsAt(absl::Span<const BlockId> blocks, uint32_t now,
                  FeatureColumns* out) const;
-  void ColumnsIfRead(absl::Span<const BlockId> blocks, uint32_t now,
-                     FeatureColumns* out) const;
 
   // log2 of the share of steps that read the block, decayed by 0.8 per step, in
   // 1/1024 octaves from -10 octaves up: what lfu ranks by. Now, and after a
@@ -86,6 +89,8 @@ class BlockHistory {
   int ShortCountIfRead(BlockId block, uint32_t now) const {
     return AfterRead(See(records_[block.value()], now)).short_count;
   }
+  // By how much ShortCount falls per step.
+  int short_decay() const { return tables_->short_decay.per_step; }
 
  private:
   // Logarithms of counts are in 1/1024 octaves.
@@ -148,10 +153,14 @@ class BlockHistory {
   Seen See(const Record& record, uint32_t now) const;
   Seen AfterRead(Seen seen) const;
   ValueFeatures FeaturesOf(const Seen& seen) const;
-  template <typename SeeBlock>
-  void FillColumns(size_t count, SeeBlock see, FeatureColumns* out) const;
+  // Of records record(i), 0 <= i < count, a multiple of kLanes.
+  template <typename RecordAt>
+  void FillColumns(size_t count, RecordAt record, uint32_t now,
+                   FeatureColumns* out) const;
 
   const Tables* const tables_;
+  const uint32_t handles_;
+  // Whole batches.
   std::vector<Record> records_;
 };
 

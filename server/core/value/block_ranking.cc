@@ -9,27 +9,38 @@ namespace kvplace {
 namespace {
 
 constexpr int32_t kKeysPerOctave = 1024;
-// Buckets of keys, to find how many blocks lie below one.
-constexpr int32_t kKeysPerBucket = 32;
-constexpr size_t kBuckets = 65536 / kKeysPerBucket;
-// Samples to learn from, per group and step, and per step.
+// Samples to learn from: per group and step at most, per step at most; beyond
+// kFewSamples one for so many reads.
 constexpr uint32_t kSamplesPerGroup = 16;
 constexpr uint32_t kMostSamples = 4096;
+constexpr size_t kFewSamples = 64;
+constexpr size_t kReadsPerSample = 4;
 // Handles that are looked at for each, where few are alive.
 constexpr uint32_t kTriesPerSample = 32;
-// Spare victims in a ranking, for those that are read before they are used.
-constexpr size_t kSpareFactor = 2;
+// Spare victims in a ranking, for those that are read before they are used, and
+// blocks to be promoted, as shares of the longest queue.
+constexpr size_t kSpareShare = 4;
+constexpr size_t kWantedShare = 1;
 // A group that would promote so large a share of what it misses will go on to
 // promote all, so that none of its blocks needs to be listed.
 constexpr float kSurelyAll = 0.98f;
 // And half the most of them, or one in 64 handles of a large device: bounds the
 // memory of devices that would evict more in a step than they ought to.
 constexpr size_t kLongestRanking = 4096;
-
-size_t BucketOf(int16_t key) {
-  return static_cast<size_t>(key - std::numeric_limits<int16_t>::min()) /
-         kKeysPerBucket;
-}
+// So many blocks are scored in turn for each that a step reads, for values
+// change as fast as steps read; but at least one live block in kMostSlices, and
+// at most one in kFewestSlices of a device of more than kLongestSlice. Handles
+// that are not in use cost kDeadPerLive times less.
+constexpr uint64_t kSlicePerRead = 8;
+constexpr uint64_t kMostSlices = 256;
+constexpr uint64_t kFewestSlices = 8;
+constexpr uint64_t kLongestSlice = 131072;
+constexpr int64_t kDeadPerLive = 64;
+// Of lfu's keys to one of block histories.
+constexpr int kLfuKey = 32;
+// The key of lru and lfu that stands for the step in which one of them began to
+// be followed: halfway.
+constexpr int kEpochKey = -16384;
 
 int32_t KeyOfLog2(double log2) {
   return static_cast<int32_t>(
@@ -50,11 +61,9 @@ BlockRanking::BlockRanking(const DeviceConfig& device,
       price_keys_(device.groups.size()),
       samples_(lead),
       keys_(device.handles()),
-      histogram_(kBuckets),
-      next_thresholds_(device.groups.size()),
+      unscored_(device.handles()),
       lists_wanted_(device.groups.size()),
-      hbm_batches_(device.groups.size()),
-      dram_batches_(device.groups.size()),
+      list_thresholds_(device.groups.size()),
       thresholds_(device.groups.size(), kLeastKey),
       missed_(device.groups.size()) {
   events_.groups_read.resize(device.groups.size());
@@ -72,9 +81,10 @@ void BlockRanking::Clear() {
   elapsed_ = 1;
   evictions_ = 0;
   samples_.assign(lead_, {});
+  keys_.Clear();
   cursor_ = 0;
-  next_victims_.clear();
-  next_wanted_.clear();
+  unscored_ = history_.handles();
+  epoch_ = 0;
   victims_.clear();
   wanted_.clear();
   events_.Begin(0);
@@ -123,6 +133,15 @@ void BlockRanking::OnReads(const BlockTable& blocks, GroupId group,
   shadows_.OnReads(phase.reads, group, in_hbm);
 }
 
+void BlockRanking::OnBirth(const BlockRange& range) {
+  // What is not read has nothing to be wanted for.
+  if (range.tier != Tier::kHbm) return;
+  const int32_t key = Key(range.first, range.group);
+  for (uint32_t i = 0; i < range.count; ++i) {
+    keys_.Set(BlockId(range.first.value() + i), Tier::kHbm, key);
+  }
+}
+
 void BlockRanking::OnPhase(GroupId group, Seconds hbm, Seconds dram) {
   prices_.OnPhase(group, hbm, dram, options_.price_smoothing);
 }
@@ -148,9 +167,10 @@ void BlockRanking::LearnAndSample(const BlockTable& blocks) {
   samples.clear();
   const uint32_t handles = blocks.handles();
   if (!options_.learn || handles == 0) return;
-  const uint32_t count =
-      std::min(kMostSamples,
-               kSamplesPerGroup * static_cast<uint32_t>(price_keys_.size()));
+  const size_t reads = events_.hits.size() + events_.misses.size();
+  const auto count = static_cast<uint32_t>(
+      std::min<size_t>({kMostSamples, kSamplesPerGroup * price_keys_.size(),
+                        std::max(kFewSamples, reads / kReadsPerSample)}));
   for (uint32_t i = 0; i < kTriesPerSample * count && samples.size() < count;
        ++i) {
     const BlockId block(static_cast<uint32_t>((uint64_t{random_()} * handles) /
@@ -170,116 +190,187 @@ int32_t BlockRanking::KeyOf(const ValueFeatures& features,
 }
 
 int32_t BlockRanking::Key(BlockId block, GroupId group) const {
-  if (leader_ == Leader::kValues || leader_ == Leader::kStatic) {
+  if (FollowsValues()) {
     return KeyOf(history_.At(block, now_), group);
   }
   const uint32_t last = history_.last_read(block);
   if (last == BlockHistory::kNever) return kLeastKey;
-  if (leader_ == Leader::kLru) {
-    return -static_cast<int32_t>(std::min(now_ - std::min(last, now_), 32000u));
-  }
-  return history_.ShortCount(block, now_);
+  return leader_ == Leader::kLru
+             ? LruKey(last)
+             : LfuKey(history_.ShortCount(block, last), last);
 }
 
 int32_t BlockRanking::KeyIfRead(BlockId block, GroupId group) const {
-  if (leader_ == Leader::kLru) return 0;
-  if (leader_ == Leader::kLfu) return history_.ShortCountIfRead(block, now_);
+  if (leader_ == Leader::kLru) return LruKey(now_);
+  if (leader_ == Leader::kLfu) {
+    return LfuKey(history_.ShortCountIfRead(block, now_), now_);
+  }
   return KeyOf(history_.IfRead(block, now_), group);
+}
+
+int32_t BlockRanking::LruKey(uint32_t read) const {
+  return static_cast<int32_t>(std::clamp<int64_t>(
+      int64_t{read} - epoch_ + kEpochKey, kLeastKey + 1, KeyIndex::kMostKey));
+}
+
+int32_t BlockRanking::LfuKey(int count, uint32_t read) const {
+  const int64_t at_epoch =
+      count + (int64_t{read} - epoch_) * history_.short_decay();
+  return static_cast<int32_t>(std::clamp<int64_t>(
+      at_epoch / kLfuKey + kEpochKey, kLeastKey + 1, KeyIndex::kMostKey));
 }
 
 double BlockRanking::ReadProbability(BlockId block, GroupId group) const {
   return 1 / (1 + std::exp(-model_.LogOdds(group, history_.At(block, now_))));
 }
 
-void BlockRanking::ScoreBlock(uint32_t handle, const BlockTable& blocks,
-                              Tier tier) {
-  const BlockId block(handle);
+void BlockRanking::FollowLeader() {
+  const Leader leader = options_.guard ? shadows_.leader() : Leader::kValues;
+  if (leader == leader_) return;
+  leader_ = leader;
+  epoch_ = now_;
+  unscored_ = history_.handles();
+}
+
+void BlockRanking::ScoreBlock(BlockId block, const BlockTable& blocks,
+                              const Residency& residency) {
+  Tier tier = residency.tier(block);
+  if (tier == Tier::kNone) return;
   const GroupId group = blocks.group(block);
-  if (tier != Tier::kHbm && !lists_wanted_[group.value()]) return;
-  Batch& batch =
-      (tier == Tier::kHbm ? hbm_batches_ : dram_batches_)[group.value()];
-  batch.blocks[batch.count++] = block;
-  if (batch.count == kFeatureBatch) ScoreBatch(tier, group, &batch);
+  if (tier == Tier::kDram && lists_wanted_[group.value()] == 0) {
+    tier = Tier::kNone;
+  }
+  keys_.Set(block, tier, Key(block, group));
 }
 
-void BlockRanking::ScoreBatch(Tier tier, GroupId group, Batch* batch) {
-  const absl::Span<const BlockId> blocks(batch->blocks.data(), batch->count);
+void BlockRanking::ScoreBlocks(absl::Span<const BlockId> list,
+                               const BlockTable& blocks,
+                               const Residency& residency) {
+  if (!FollowsValues()) {
+    for (const BlockId block : list) ScoreBlock(block, blocks, residency);
+    return;
+  }
+  FeatureColumns columns;
+  std::array<float, kFeatureBatch> logs;
+  for (; !list.empty();
+       list.remove_prefix(std::min(kFeatureBatch, list.size()))) {
+    const auto batch = list.first(std::min(kFeatureBatch, list.size()));
+    history_.ColumnsAt(batch, now_, &columns);
+    for (size_t first = 0, end; first < batch.size(); first = end) {
+      end = first + 1;
+      if (!blocks.alive(batch[first])) continue;
+      const GroupId group = blocks.group(batch[first]);
+      while (end < batch.size() && blocks.alive_in(batch[end], group)) ++end;
+      model_.LogProbabilities(group, columns, first, end - first, &logs);
+      const int32_t price = price_keys_[group.value()];
+      const Tier dram =
+          lists_wanted_[group.value()] != 0 ? Tier::kDram : Tier::kNone;
+      for (size_t i = first; i < end; ++i) {
+        const Tier tier = residency.tier(batch[i]);
+        keys_.Set(batch[i], tier == Tier::kDram ? dram : tier,
+                  static_cast<int32_t>(logs[i] * kKeysPerOctave) + price);
+      }
+    }
+  }
+}
+
+void BlockRanking::ScoreRun(uint32_t first, uint32_t count, GroupId group,
+                            const FeatureColumns& columns,
+                            const Residency& residency) {
+  std::array<float, kFeatureBatch> logs;
+  const uint32_t begin = first % kFeatureBatch;
+  model_.LogProbabilities(group, columns, begin, count, &logs);
+  const int32_t price = price_keys_[group.value()];
+  const Tier dram =
+      lists_wanted_[group.value()] != 0 ? Tier::kDram : Tier::kNone;
+  const Tier* const tiers = residency.tiers(BlockId(first));
   std::array<int32_t, kFeatureBatch> keys;
-  const bool in_hbm = tier == Tier::kHbm;
-  if (leader_ == Leader::kValues || leader_ == Leader::kStatic) {
-    FeatureColumns columns;
-    in_hbm ? history_.ColumnsAt(blocks, now_, &columns)
-           : history_.ColumnsIfRead(blocks, now_, &columns);
-    std::array<float, kFeatureBatch> logs;
-    model_.LogProbabilities(group, columns, blocks.size(), &logs);
-    const int32_t price = price_keys_[group.value()];
-    for (size_t i = 0; i < blocks.size(); ++i) {
-      keys[i] = static_cast<int32_t>(logs[i] * kKeysPerOctave) + price;
+  std::array<Tier, kFeatureBatch> listed;
+  for (size_t i = 0; i < count; ++i) {
+    keys[i] = static_cast<int32_t>(logs[begin + i] * kKeysPerOctave) + price;
+  }
+  for (size_t i = 0; i < count; ++i) {
+    listed[i] = tiers[i] == Tier::kDram ? dram : tiers[i];
+  }
+  keys_.SetRun(BlockId(first), count, listed.data(), keys.data());
+}
+
+void BlockRanking::ScoreBatch(uint32_t first, uint32_t count,
+                              const BlockTable& blocks,
+                              const Residency& residency) {
+  if (!FollowsValues()) {
+    for (uint32_t i = 0; i < count; ++i) {
+      ScoreBlock(BlockId(first + i), blocks, residency);
     }
-  } else {
-    for (size_t i = 0; i < blocks.size(); ++i) {
-      keys[i] = in_hbm ? Key(blocks[i], group) : KeyIfRead(blocks[i], group);
+    return;
+  }
+  FeatureColumns columns;
+  history_.ColumnsAt(BlockId(first - first % kFeatureBatch), now_, &columns);
+  const uint32_t end = first + count;
+  while (first < end) {
+    if (!blocks.alive(BlockId(first))) {
+      ++first;
+      continue;
     }
-  }
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    const auto key = static_cast<int16_t>(std::max(keys[i], kLeastKey));
-    keys_[blocks[i].value()] = key;
-    if (in_hbm) ++histogram_[BucketOf(key)];
-  }
-  batch->count = 0;
-}
-
-void BlockRanking::ScoreBatches() {
-  for (uint32_t g = 0; g < hbm_batches_.size(); ++g) {
-    ScoreBatch(Tier::kHbm, GroupId(g), &hbm_batches_[g]);
-    ScoreBatch(Tier::kDram, GroupId(g), &dram_batches_[g]);
+    const uint32_t run = RunOfGroup(blocks, BlockId(first), end - first);
+    ScoreRun(first, run, blocks.group(BlockId(first)), columns, residency);
+    first += run;
   }
 }
 
-void BlockRanking::FindCuts() {
-  const auto key_above = [&](size_t blocks) {
-    size_t count = 0;
-    size_t bucket = 0;
-    while (bucket < kBuckets && count < blocks) count += histogram_[bucket++];
-    return kLeastKey + static_cast<int32_t>(bucket) * kKeysPerBucket;
-  };
-  cut_ = key_above(wanted_victims_);
-  SetThresholds(key_above(DisplacedByListed() + 1), &next_thresholds_);
-}
-
-void BlockRanking::ListBlock(uint32_t handle, const BlockTable& blocks,
-                             Tier tier) {
-  const BlockId block(handle);
-  const int32_t key = keys_[handle];
-  std::vector<Ranked>* list = &next_victims_;
-  if (tier == Tier::kHbm) {
-    if (key >= cut_) return;
-    next_victims_.push_back({key, block});
-  } else {
-    const GroupId group = blocks.group(block);
-    if (!lists_wanted_[group.value()]) return;
-    if (key < next_thresholds_[group.value()]) return;
-    list = &next_wanted_;
-    next_wanted_.push_back({-Key(block, group), block});
+void BlockRanking::ScoreSlice(const BlockTable& blocks,
+                              const Residency& residency) {
+  const uint32_t handles = history_.handles();
+  const uint64_t longest =
+      std::max(kLongestSlice, blocks.live() / kFewestSlices);
+  const uint64_t slice =
+      unscored_ > 0
+          ? longest
+          : std::clamp(
+                kSlicePerRead * (events_.hits.size() + events_.misses.size()),
+                blocks.live() / kMostSlices, longest);
+  auto left = static_cast<int64_t>(slice) * kDeadPerLive;
+  uint32_t visited = 0;
+  while (left > 0 && visited < handles) {
+    const uint32_t count = std::min(uint32_t{kFeatureBatch}, handles - cursor_);
+    const uint32_t live = CountLive(residency, BlockId(cursor_), count);
+    if (live > 0) ScoreBatch(cursor_, count, blocks, residency);
+    left -= int64_t{count} + live * (kDeadPerLive - 1);
+    visited += count;
+    cursor_ = cursor_ + count < handles ? cursor_ + count : 0;
+    unscored_ -= std::min(unscored_, count);
   }
-  if (list->size() >= 2 * wanted_victims_) KeepLowest(wanted_victims_, list);
+  if (visited >= handles) return;
+  for (const auto* list : {&events_.hits, &events_.misses, &events_.evicted}) {
+    ScoreBlocks(*list, blocks, residency);
+  }
 }
 
-void BlockRanking::KeepLowest(size_t most, std::vector<Ranked>* list) {
-  if (list->size() <= most) return;
-  std::nth_element(list->begin(), list->begin() + static_cast<ptrdiff_t>(most),
-                   list->end());
-  list->resize(most);
-}
-
-void BlockRanking::FinishRanking() {
-  KeepLowest(wanted_victims_, &next_victims_);
-  KeepLowest(wanted_victims_, &next_wanted_);
-  SortByKey(next_victims_, &victims_);
-  SortByKey(next_wanted_, &wanted_);
-  next_victims_.clear();
+void BlockRanking::ListLowest(const BlockTable& blocks, size_t longest_queue) {
+  const size_t count =
+      std::clamp(longest_queue, size_t{1},
+                 std::max(kLongestRanking, size_t{history_.handles()} / 64));
+  sorted_.clear();
   next_wanted_.clear();
-  ranked_until_ = ranking_until_;
+  keys_.AppendLowest(count + count / kSpareShare, count / kWantedShare,
+                     &sorted_, &next_wanted_);
+  SortByKey(sorted_, &victims_);
+  std::vector<int32_t>& least = list_thresholds_;
+  SetThresholds(
+      victims_.empty()
+          ? kLeastKey
+          : victims_[std::min(DisplacedByListed(), victims_.size() - 1)].key,
+      &least);
+  next_wanted_.erase(std::remove_if(next_wanted_.begin(), next_wanted_.end(),
+                                    [&](const RankedBlock& ranked) {
+                                      const GroupId group =
+                                          blocks.group(ranked.block);
+                                      return KeyIfRead(ranked.block, group) <
+                                             least[group.value()];
+                                    }),
+                     next_wanted_.end());
+  SortByKey(next_wanted_, &wanted_);
+  ranked_until_ = until_;
 }
 
 bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
@@ -289,43 +380,17 @@ bool BlockRanking::Refresh(const BlockTable& blocks, const Residency& residency,
     LearnAndSample(blocks);
   }
   heard_ = false;
-  const uint64_t handles = blocks.handles();
-  auto left = static_cast<int64_t>(
-      std::max<uint64_t>(kSlice, blocks.live() / 4) * kDeadPerLive);
-  if (cursor_ == 0) {
-    leader_ = options_.guard ? shadows_.leader() : Leader::kValues;
-    SetPriceKeys();
-    std::fill(histogram_.begin(), histogram_.end(), 0u);
-    wanted_victims_ = kSpareFactor * std::clamp(longest_queue, size_t{1},
-                                                std::max(kLongestRanking,
-                                                         size_t{handles} / 64));
-    ranking_until_ = until_;
-    for (size_t g = 0; g < missed_.size(); ++g) {
-      lists_wanted_[g] = missed_[g].wanted < kSurelyAll * missed_[g].all;
-    }
+  FollowLeader();
+  SetPriceKeys();
+  for (size_t g = 0; g < missed_.size(); ++g) {
+    lists_wanted_[g] = missed_[g].wanted < kSurelyAll * missed_[g].all;
   }
-  for (; left > 0 && cursor_ < handles; --left, ++cursor_) {
-    const auto handle = static_cast<uint32_t>(cursor_);
-    const Tier tier = residency.tier(BlockId(handle));
-    if (tier == Tier::kNone) continue;
-    ScoreBlock(handle, blocks, tier);
-    left -= kDeadPerLive - 1;
-  }
-  ScoreBatches();
-  if (cursor_ == handles) FindCuts();
-  for (; left > 0 && cursor_ >= handles && cursor_ < 2 * handles;
-       --left, ++cursor_) {
-    const auto handle = static_cast<uint32_t>(cursor_ - handles);
-    const Tier tier = residency.tier(BlockId(handle));
-    if (tier == Tier::kNone) continue;
-    ListBlock(handle, blocks, tier);
-    left -= kDeadPerLive - 1;
-  }
-  if (cursor_ < 2 * handles) return false;
-  cursor_ = 0;
-  FinishRanking();
+  ScoreSlice(blocks, residency);
+  if (unscored_ > 0) return false;
+  ListLowest(blocks, longest_queue);
   ShortlistVictims(blocks, residency);
-  ShortlistWanted(false, blocks, residency);
+  // The ranking has heard of all.
+  short_wanted_.clear();
   return true;
 }
 

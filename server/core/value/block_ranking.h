@@ -3,9 +3,10 @@
 //   value = P(read in the next step) * price of the block's group
 //
 // and, in the shadow of that order, whom to evict first and what to promote
-// when it is next read. Rankings are made in the background (Refresh), from
-// what was heard until then. At the end of a step the first of a ranking, and
-// what the step read and moved, are scored anew (a shortlist); a plan takes the
+// when it is next read. Rankings are made in the background (Refresh): what the
+// step read or evicted is scored anew and an eighth of the others in turn, and
+// the lowest are listed. At the end of a step the first of a ranking, and what
+// the step read and moved, are scored once more (a shortlist); a plan takes the
 // shortlist first, then the ranking without what has been read or moved since.
 //
 // Thread-safety: one thread at a time. Memory: 18 bytes per handle, 8 per block
@@ -30,6 +31,7 @@
 #include "server/core/value/attention_margins.h"
 #include "server/core/value/block_history.h"
 #include "server/core/value/group_prices.h"
+#include "server/core/value/key_index.h"
 #include "server/core/value/shadow_directories.h"
 #include "server/core/value/value_model.h"
 
@@ -58,16 +60,7 @@ class BlockRanking {
   // What is known before the first step: blocks that are in HBM.
   void Start(const BlockTable& blocks, const Residency& residency);
 
-  // Events of step `step` (an offset, see BlockHistory). A read without its
-  // attention.
-  void OnRead(BlockId block, GroupId group, uint32_t step, bool in_hbm) {
-    events_.Hear(step);
-    events_.groups_read[group.value()] = true;
-    if (history_.OnRead(block, step)) {
-      (in_hbm ? events_.hits : events_.misses).push_back(block);
-    }
-    if (shadows_.sampled(block)) shadows_.OnRead(block, group, in_hbm);
-  }
+  // Events of step `step` (an offset, see BlockHistory).
   // Reads (distinct blocks of `group`) and near misses of a phase; in_hbm[i]
   // says where reads[i] was.
   void OnReads(const BlockTable& blocks, GroupId group, uint32_t step,
@@ -85,20 +78,22 @@ class BlockRanking {
     if (history_.last_read(block) != step) events_.may_repeat = true;
     if (shadows_.sampled(block)) shadows_.OnPromoted(group);
   }
+  void OnBirth(const BlockRange& range);
   void OnEnd(BlockId block) {
     // Its handle may be read again in the same step.
     events_.may_repeat = true;
     history_.Forget(block);
+    keys_.Set(block, Tier::kNone, 0);
     if (shadows_.sampled(block)) shadows_.OnEnd(block);
   }
   // Makes the shortlist: O(blocks read and evicted in the step).
   void EndStep(uint32_t step, const BlockTable& blocks,
                const Residency& residency);
 
-  // Learns from the steps heard and goes on with the ranking, in two visits of
-  // each block: at most kSlice of them, or of a large device's an eighth. To
-  // be called once per step, when nobody waits. True: a new ranking is in
-  // force.
+  // Learns from the step heard and makes a new ranking, for queues of at most
+  // `longest_queue`. To be called once per step, when nobody waits. False: all
+  // blocks of a large device need a new key, and not all have it yet; the
+  // ranking in force stays.
   bool Refresh(const BlockTable& blocks, const Residency& residency,
                size_t longest_queue);
 
@@ -112,7 +107,8 @@ class BlockRanking {
   // without.
   void AppendVictims(const Residency& residency, size_t count,
                      std::vector<BlockId>* queue) const;
-  // Keys are log2(value) in 1/1024 octaves (or the leader's own order).
+  // Keys are log2(value) in 1/1024 octaves (or the leader's own order, in which
+  // what is not read keeps its key).
   // What a block must be worth when read to be promoted: more than those it
   // would displace, and than the promotion. `free`: HBM has room anyway.
   int32_t Threshold(GroupId group, bool free) const {
@@ -141,28 +137,29 @@ class BlockRanking {
   const BlockHistory& history() const { return history_; }
 
  private:
-  struct Ranked {
-    int32_t key;
-    BlockId block;
-
-    friend bool operator<(const Ranked& a, const Ranked& b) {
-      return a.key != b.key ? a.key < b.key : a.block < b.block;
-    }
-  };
   struct Sample {
     BlockId block;
     GroupId group;
     ValueFeatures features;
   };
 
-  static constexpr uint32_t kSlice = 131072;
-  // Handles that are not in use cost so much less.
-  static constexpr int64_t kDeadPerLive = 16;
   static constexpr int32_t kLeastKey = std::numeric_limits<int16_t>::min();
   // A group that would promote so large a share of what it misses promotes all.
   static constexpr float kNearlyAll = 0.95f;
 
+  // A read without its attention.
+  void OnRead(BlockId block, GroupId group, uint32_t step, bool in_hbm) {
+    events_.Hear(step);
+    events_.groups_read[group.value()] = true;
+    if (history_.OnRead(block, step)) {
+      (in_hbm ? events_.hits : events_.misses).push_back(block);
+    }
+    if (shadows_.sampled(block)) shadows_.OnRead(block, group, in_hbm);
+  }
   int32_t KeyOf(const ValueFeatures& features, GroupId group) const;
+  // Of a block that was read last in `read`, with such a count then.
+  int32_t LruKey(uint32_t read) const;
+  int32_t LfuKey(int count, uint32_t read) const;
   bool ReadSinceRanking(BlockId block) const {
     return ReadSince(block, ranked_until_);
   }
@@ -172,26 +169,27 @@ class BlockRanking {
   }
   void LearnAndSample(const BlockTable& blocks);
   void SetPriceKeys();
-  // The two passes of a ranking: keys of all blocks, then the lists.
-  void ScoreBlock(uint32_t handle, const BlockTable& blocks, Tier tier);
-  // Blocks of one group that wait for their keys.
-  struct Batch {
-    size_t count = 0;
-    std::array<BlockId, kFeatureBatch> blocks;
-  };
-  void ScoreBatch(Tier tier, GroupId group, Batch* batch);
-  void ScoreBatches();
-  void ListBlock(uint32_t handle, const BlockTable& blocks, Tier tier);
-  void FindCuts();
-  void FinishRanking();
-  // Leaves the `most` lowest, in no order.
-  static void KeepLowest(size_t most, std::vector<Ranked>* list);
+  // Takes up the order of the rule that does best.
+  void FollowLeader();
+  // The parts of a ranking: the next slice; blocks first .. first + count - 1,
+  // within a batch of features; single blocks; and the lists.
+  void ScoreSlice(const BlockTable& blocks, const Residency& residency);
+  void ScoreBatch(uint32_t first, uint32_t count, const BlockTable& blocks,
+                  const Residency& residency);
+  void ScoreRun(uint32_t first, uint32_t count, GroupId group,
+                const FeatureColumns& columns, const Residency& residency);
+  void ScoreBlock(BlockId block, const BlockTable& blocks,
+                  const Residency& residency);
+  void ScoreBlocks(absl::Span<const BlockId> list, const BlockTable& blocks,
+                   const Residency& residency);
+  bool FollowsValues() const {
+    return leader_ == Leader::kValues || leader_ == Leader::kStatic;
+  }
+  void ListLowest(const BlockTable& blocks, size_t longest_queue);
   // The parts of a shortlist.
   void ShortlistVictims(const BlockTable& blocks, const Residency& residency);
-  void CountMissed(const BlockTable& blocks);
-  // `with_evicted`: the ranking does not know yet what the step evicted.
-  void ShortlistWanted(bool with_evicted, const BlockTable& blocks,
-                       const Residency& residency);
+  // Counts what was missed and what of it was worth it as well.
+  void ShortlistWanted(const BlockTable& blocks, const Residency& residency);
   bool WorthIt(BlockId block, GroupId group) const {
     return KeyIfRead(block, group) >= Threshold(group, false);
   }
@@ -205,7 +203,8 @@ class BlockRanking {
   // Of the ranking, how many blocks a shortlist covers.
   size_t Covered() const;
   // Nearly: keys closer than the steps of the sort are in the order of blocks.
-  void SortByKey(const std::vector<Ranked>& in, std::vector<Ranked>* out);
+  void SortByKey(const std::vector<RankedBlock>& in,
+                 std::vector<RankedBlock>* out);
   void OrderByGroup(const BlockTable& blocks);
   // The threshold where a promotion displaces a block with this key.
   int32_t ThresholdOver(int32_t displaced, GroupId group) const;
@@ -234,28 +233,24 @@ class BlockRanking {
   std::minstd_rand random_;
   AttentionMargins margins_;
 
-  // The ranking in the making.
-  uint64_t cursor_ = 0;
-  std::vector<int16_t> keys_;
-  std::vector<uint32_t> histogram_;
-  // Victims have keys below it.
-  int32_t cut_ = 0;
-  std::vector<int32_t> next_thresholds_;
+  // Of blocks in HBM, and of those in DRAM that may be listed, each as of when
+  // it was last scored.
+  KeyIndex keys_;
+  // The handle that the next slice begins with, and how many are left with keys
+  // of another leader.
+  uint32_t cursor_ = 0;
+  uint32_t unscored_;
+  // Step from which leaders count.
+  uint32_t epoch_ = 0;
   // By group, whether its blocks in DRAM may be listed.
-  std::vector<bool> lists_wanted_;
-  size_t wanted_victims_ = 0;
-  uint32_t ranking_until_ = 0;
-  std::vector<Ranked> next_victims_;
-  std::vector<Ranked> next_wanted_;
-  // Scratch, by group; empty between two calls.
-  std::vector<Batch> hbm_batches_;
-  std::vector<Batch> dram_batches_;
+  std::vector<uint8_t> lists_wanted_;
+  std::vector<int32_t> list_thresholds_;
 
   // The ranking in force.
   // First step that it did not hear of.
   uint32_t ranked_until_ = 0;
-  std::vector<Ranked> victims_;
-  std::vector<Ranked> wanted_;
+  std::vector<RankedBlock> victims_;
+  std::vector<RankedBlock> wanted_;
 
   // What happened in a step.
   struct Events {
@@ -282,7 +277,7 @@ class BlockRanking {
 
   // The shortlist. First step that it did not hear of.
   uint32_t listed_until_ = 0;
-  std::vector<Ranked> short_victims_;
+  std::vector<RankedBlock> short_victims_;
   // How many of the ranking's victims it covers.
   size_t covered_victims_ = 0;
   bool covers_reads_ = false;
@@ -295,7 +290,8 @@ class BlockRanking {
   };
   std::vector<Missed> missed_;
   // Scratch.
-  std::vector<Ranked> sorted_;
+  std::vector<RankedBlock> sorted_;
+  std::vector<RankedBlock> next_wanted_;
   std::vector<size_t> ends_;
 };
 
@@ -312,7 +308,7 @@ void BlockRanking::VisitWanted(const BlockTable& blocks,
   for (const BlockId block : short_wanted_) {
     if (!offer(block)) return;
   }
-  for (const Ranked& ranked : wanted_) {
+  for (const RankedBlock& ranked : wanted_) {
     // Of the others the shortlist knows more.
     if (!ReadSinceRanking(ranked.block) && !offer(ranked.block)) return;
   }

@@ -111,8 +111,7 @@ void BlockRanking::EndStep(uint32_t step, const BlockTable& blocks,
   events_.RemoveRepeats();
   listed_until_ = until_;
   ShortlistVictims(blocks, residency);
-  CountMissed(blocks);
-  ShortlistWanted(true, blocks, residency);
+  ShortlistWanted(blocks, residency);
 }
 
 void BlockRanking::ShortlistVictims(const BlockTable& blocks,
@@ -150,28 +149,28 @@ void BlockRanking::ShortlistVictims(const BlockTable& blocks,
   OrderByGroup(blocks);
 }
 
-void BlockRanking::SortByKey(const std::vector<Ranked>& in,
-                             std::vector<Ranked>* out) {
+void BlockRanking::SortByKey(const std::vector<RankedBlock>& in,
+                             std::vector<RankedBlock>* out) {
   out->resize(in.size());
   if (in.empty()) return;
   int32_t least = std::numeric_limits<int32_t>::max();
   int32_t most = std::numeric_limits<int32_t>::min();
-  for (const Ranked& r : in) {
+  for (const RankedBlock& r : in) {
     least = std::min(least, r.key);
     most = std::max(most, r.key);
   }
   int shift = 0;
   while (((most - least) >> shift) >= (1 << kSortBits)) ++shift;
-  const auto place = [&](const Ranked& r) {
+  const auto place = [&](const RankedBlock& r) {
     return static_cast<size_t>((r.key - least) >> shift);
   };
   SortByPlace(in, place({most, BlockId(0)}) + 1, place, &ends_, out->data());
   // Ties must not depend on the order in which a step was heard.
   for (auto first = out->begin(); first != out->end();) {
-    const auto end = std::find_if(first, out->end(), [&](const Ranked& r) {
+    const auto end = std::find_if(first, out->end(), [&](const RankedBlock& r) {
       return place(r) != place(*first);
     });
-    const auto by_block = [](const Ranked& a, const Ranked& b) {
+    const auto by_block = [](const RankedBlock& a, const RankedBlock& b) {
       return a.block < b.block;
     };
     if (!std::is_sorted(first, end, by_block)) std::sort(first, end, by_block);
@@ -191,45 +190,39 @@ void BlockRanking::OrderByGroup(const BlockTable& blocks) {
                                   short_victims_.end()));
     SortByPlace(
         sorted_, device_.groups.size(),
-        [&](const Ranked& r) { return blocks.group(r.block).value(); }, &ends_,
-        &short_victims_[first]);
+        [&](const RankedBlock& r) { return blocks.group(r.block).value(); },
+        &ends_, &short_victims_[first]);
   }
 }
 
-void BlockRanking::CountMissed(const BlockTable& blocks) {
+void BlockRanking::ShortlistWanted(const BlockTable& blocks,
+                                   const Residency& residency) {
   for (Missed& missed : missed_) {
     missed.all *= kMissedDecay;
     missed.wanted *= kMissedDecay;
   }
+  short_wanted_.clear();
   for (const BlockId block : events_.misses) {
     if (!blocks.alive(block)) continue;
     const GroupId group = blocks.group(block);
     Missed& missed = missed_[group.value()];
     missed.all += 1;
-    if (WorthIt(block, group)) missed.wanted += 1;
+    if (!WorthIt(block, group)) continue;
+    missed.wanted += 1;
+    if (residency.tier(block) == Tier::kDram) short_wanted_.push_back(block);
   }
-}
-
-void BlockRanking::ShortlistWanted(bool with_evicted, const BlockTable& blocks,
-                                   const Residency& residency) {
-  short_wanted_.clear();
-  const auto add = [&](BlockId block) {
+  const auto add_evicted = [&](BlockId block) {
     if (residency.tier(block) == Tier::kDram &&
         WorthIt(block, blocks.group(block))) {
       short_wanted_.push_back(block);
     }
   };
-  for (const auto* list : {&events_.misses, &events_.hits}) {
-    for (const BlockId block : *list) {
-      if (ReadSinceRanking(block)) add(block);
-    }
-  }
-  if (!with_evicted) return;
+  for (const BlockId block : events_.hits) add_evicted(block);
   // Those that the step read are in the other lists; one that was never read
   // may be in the ranking's, by an earlier life of its handle.
   for (const BlockId block : events_.evicted) {
     const uint32_t last = history_.last_read(block);
-    if (last != now_ && last != BlockHistory::kNever) add(block);
+    if (last != now_ && last != BlockHistory::kNever) add_evicted(block);
   }
 }
 
@@ -241,7 +234,7 @@ void BlockRanking::AppendVictims(const Residency& residency, size_t count,
     return queue->size() - start < count;
   };
   if (count == 0) return;
-  for (const Ranked& r : short_victims_) {
+  for (const RankedBlock& r : short_victims_) {
     if (!ReadSince(r.block, listed_until_) && !append(r.block)) return;
   }
   for (size_t i = covered_victims_; i < victims_.size(); ++i) {
@@ -250,7 +243,7 @@ void BlockRanking::AppendVictims(const Residency& residency, size_t count,
   }
   // Where little else is left, better one of those just read than none.
   if (covers_reads_ || queue->size() - start >= Covered()) return;
-  for (const Ranked& r : victims_) {
+  for (const RankedBlock& r : victims_) {
     if (ReadSinceRanking(r.block) && !append(r.block)) return;
   }
 }

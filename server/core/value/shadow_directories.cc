@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace kvplace {
 namespace {
@@ -26,8 +27,31 @@ constexpr uint32_t kMostPenalty = 1024;
 // been a success.
 constexpr uint32_t kTry = 4;
 constexpr uint32_t kSuccess = 24;
-// log2(1 / 0.8).
-constexpr double kLfuDecay = 0.32192809488736235;
+// Ranks of lfu, in 1/1024 octaves: log2(1 / 0.8) per step, and never read. Of
+// its queue one is a sixteenth of an octave.
+constexpr int64_t kLfuDecay = 330;
+constexpr int64_t kUnranked = std::numeric_limits<int64_t>::min() / 2;
+constexpr int kQueueShift = 6;
+
+// log2(1 + 2^-below), by steps of 16.
+constexpr int64_t kMostBelow = 16 * 1024;
+int64_t RankAfterRead(int64_t rank, int64_t now) {
+  static const auto kTable = [] {
+    std::array<int16_t, kMostBelow / 16 + 1> table;
+    for (size_t i = 0; i < table.size(); ++i) {
+      const double below = static_cast<double>(i) * 16 / 1024;
+      table[i] = static_cast<int16_t>(
+          std::lround(1024 * std::log2(1 + std::exp2(-below))));
+    }
+    return table;
+  }();
+  if (rank > now) {
+    return rank +
+           kTable[static_cast<size_t>(std::min(rank - now, kMostBelow)) / 16];
+  }
+  return now +
+         kTable[static_cast<size_t>(std::min(now - rank, kMostBelow)) / 16];
+}
 
 uint32_t ShiftFor(uint32_t handles) {
   uint32_t shift = 0;
@@ -82,8 +106,8 @@ ShadowDirectories::ShadowDirectories(const DeviceConfig& device, uint32_t lead)
       dram_(SecondsPerByte(EffectiveDramRead(device))),
       ahead_(AheadOf(shift_, capacity_) + kAheadLate * (lead - 1)),
       lru_(SampledOf(device.handles(), shift_)),
-      lfu_(SampledOf(device.handles(), shift_), 1),
-      lfu_rank_(SampledOf(device.handles(), shift_), -1e30),
+      lfu_(SampledOf(device.handles(), shift_)),
+      lfu_rank_(SampledOf(device.handles(), shift_), kUnranked),
       static_(SampledOf(device.handles(), shift_)),
       promotions_(device.groups.size()),
       rates_(device.groups.size()),
@@ -94,9 +118,10 @@ void ShadowDirectories::Clear() {
   lru_.Clear();
   lru_size_ = 0;
   lfu_.Clear();
-  std::fill(lfu_rank_.begin(), lfu_rank_.end(), -1e30);
+  std::fill(lfu_rank_.begin(), lfu_rank_.end(), kUnranked);
   std::fill(static_.begin(), static_.end(), false);
   reads_.clear();
+  runs_.clear();
   std::fill(promotions_.begin(), promotions_.end(), 0);
   std::fill(rates_.begin(), rates_.end(), Rates());
   weight_ = 0;
@@ -111,7 +136,8 @@ void ShadowDirectories::Start(BlockId block) {
   if (lru_size_ >= capacity_) return;
   lru_.Touch(BlockId(i));
   ++lru_size_;
-  lfu_.Set(BlockId(i), 0, lfu_rank_[i]);
+  // Below whatever is read.
+  lfu_.Put(i, 0);
 }
 
 // Without a branch on who is sampled: nobody could foretell it.
@@ -119,35 +145,35 @@ void ShadowDirectories::OnReads(absl::Span<const BlockId> blocks, GroupId group,
                                 absl::Span<const uint8_t> in_hbm) {
   const size_t before = reads_.size();
   reads_.resize(before + blocks.size());
-  Read* to = reads_.data() + before;
+  PackedRead* to = reads_.data() + before;
   for (size_t i = 0; i < blocks.size(); ++i) {
-    *to = {Index(blocks[i]), group, in_hbm[i] != 0};
+    *to = Read(Index(blocks[i]), in_hbm[i] != 0);
     to += sampled(blocks[i]);
   }
   reads_.resize(static_cast<size_t>(to - reads_.data()));
+  EndRun(group);
 }
 
 void ShadowDirectories::OnEnd(BlockId block) {
   const uint32_t i = Index(block);
   static_[i] = false;
-  lfu_rank_[i] = -1e30;
+  lfu_rank_[i] = kUnranked;
   if (lru_.contains(BlockId(i))) {
     lru_.Remove(BlockId(i));
     --lru_size_;
   }
-  lfu_.Remove(BlockId(i), 0);
+  lfu_.Remove(i);
 }
 
-void ShadowDirectories::Play(
-    const Read& read, uint32_t step,
-    std::vector<std::array<uint32_t, kLeaders>>* misses) {
-  const BlockId block(read.index);
-  auto& missed = (*misses)[read.group.value()];
-  const auto miss = [&missed](Leader leader) {
-    ++missed[static_cast<size_t>(leader)];
+void ShadowDirectories::Play(PackedRead read, uint32_t step,
+                             std::array<uint32_t, kLeaders>* misses) {
+  const uint32_t index = read >> 1;
+  const BlockId block(index);
+  const auto miss = [misses](Leader leader) {
+    ++(*misses)[static_cast<size_t>(leader)];
   };
-  if (!read.in_hbm) miss(Leader::kValues);
-  if (!static_[read.index]) miss(Leader::kStatic);
+  if ((read & 1) == 0) miss(Leader::kValues);
+  if (!static_[index]) miss(Leader::kStatic);
   if (!lru_.contains(block)) {
     miss(Leader::kLru);
     if (capacity_ > 0) {
@@ -161,39 +187,45 @@ void ShadowDirectories::Play(
   } else {
     lru_.Touch(block);
   }
-  // log2(c + 2^(decay * step)) for a count c kept as it would be at step 0.
-  double& rank = lfu_rank_[read.index];
-  const double now = kLfuDecay * step;
-  rank = now + std::log2(1 + std::exp2(std::max(rank - now, -60.0)));
-  const bool held = lfu_.contains(block);
+  int64_t& rank = lfu_rank_[index];
+  rank = RankAfterRead(rank, kLfuDecay * step);
+  const bool held = lfu_.contains(index);
   if (!held) miss(Leader::kLfu);
-  // Of a block that is held the heap need not hear: see DropLowest.
+  // Of a block that is held the queue need not hear: see DropLowest.
   if (held || capacity_ == 0) return;
-  lfu_.Set(block, 0, rank);
-  if (lfu_.size(0) > capacity_) DropLowest();
+  lfu_.Put(index, rank >> kQueueShift);
+  if (lfu_.size() > capacity_) DropLowest();
 }
 
-// Ranks only rise, so those in the heap are at most the true ones: the lowest
+// Ranks only rise, so those in the queue are at most the true ones: the lowest
 // whose rank is true is the lowest of all.
 void ShadowDirectories::DropLowest() {
-  BlockId block = lfu_.lowest(0);
-  while (lfu_.rank(block, 0) != lfu_rank_[block.value()]) {
-    lfu_.Set(block, 0, lfu_rank_[block.value()]);
-    block = lfu_.lowest(0);
+  uint32_t item = lfu_.Lowest();
+  while ((lfu_rank_[item] >> kQueueShift) > lfu_.lowest_rank()) {
+    lfu_.Put(item, lfu_rank_[item] >> kQueueShift);
+    item = lfu_.Lowest();
   }
-  lfu_.Remove(block, 0);
+  lfu_.Remove(item);
 }
 
 void ShadowDirectories::EndStep(uint32_t step) {
-  if (reads_.empty()) return;
+  if (reads_.empty()) {
+    runs_.clear();
+    return;
+  }
   std::fill(misses_now_.begin(), misses_now_.end(),
             std::array<uint32_t, kLeaders>{});
   std::fill(reads_now_.begin(), reads_now_.end(), 0);
-  for (const Read& read : reads_) {
-    ++reads_now_[read.group.value()];
-    Play(read, step, &misses_now_);
+  size_t first = 0;
+  for (const Run& run : runs_) {
+    const uint32_t group = run.group.value();
+    reads_now_[group] += static_cast<uint32_t>(run.end - first);
+    for (; first < run.end; ++first) {
+      Play(reads_[first], step, &misses_now_[group]);
+    }
   }
   reads_.clear();
+  runs_.clear();
   weight_ += kSmoothing * (1 - weight_);
   for (size_t g = 0; g < rates_.size(); ++g) {
     Rates& rates = rates_[g];

@@ -16,9 +16,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "server/core/ids.h"
-#include "server/core/rank_heap.h"
 #include "server/core/recency_list.h"
 #include "server/core/topology.h"
+#include "server/core/value/rank_buckets.h"
 
 namespace kvplace {
 
@@ -49,7 +49,8 @@ class ShadowDirectories {
   // their order with where the device had the block, promotions, and ends.
   void Start(BlockId block);
   void OnRead(BlockId block, GroupId group, bool in_hbm) {
-    reads_.push_back({Index(block), group, in_hbm});
+    reads_.push_back(Read(Index(block), in_hbm));
+    EndRun(group);
   }
   // Of any blocks of one group: those that are sampled.
   void OnReads(absl::Span<const BlockId> blocks, GroupId group,
@@ -68,11 +69,23 @@ class ShadowDirectories {
   }
 
  private:
-  struct Read {
-    uint32_t index;
+  // A block's index in the sample, and whether it was in HBM.
+  using PackedRead = uint32_t;
+  static PackedRead Read(uint32_t index, bool in_hbm) {
+    return index << 1 | static_cast<uint32_t>(in_hbm);
+  }
+  // Reads of one group up to reads_[end].
+  struct Run {
     GroupId group;
-    bool in_hbm;
+    size_t end;
   };
+  // What was added to reads_ is of `group`.
+  void EndRun(GroupId group) {
+    if (runs_.empty() || runs_.back().group != group) {
+      runs_.push_back({group, 0});
+    }
+    runs_.back().end = reads_.size();
+  }
   // Sampled blocks per step, smoothed.
   struct Rates {
     double reads = 0;
@@ -85,8 +98,8 @@ class ShadowDirectories {
     // A multiplicative hash: the top bits of a product.
     return shift_ == 0 ? 0 : (run * 2654435769u) >> (32 - shift_);
   }
-  void Play(const Read& read, uint32_t step,
-            std::vector<std::array<uint32_t, kLeaders>>* misses);
+  void Play(PackedRead read, uint32_t step,
+            std::array<uint32_t, kLeaders>* misses);
   void DropLowest();
   void Weigh();
   void Choose();
@@ -101,12 +114,14 @@ class ShadowDirectories {
   RecencyList lru_;
   size_t lru_size_ = 0;
   // By log2 of the count that fades by 0.8 per step, at any common time: in the
-  // heap as of a read at which somebody looked, below as of the last.
-  RankHeap lfu_;
-  std::vector<double> lfu_rank_;
+  // queue as of a read at which somebody looked, below as of the last, in
+  // 1/1024 octaves.
+  RankBuckets lfu_;
+  std::vector<int64_t> lfu_rank_;
   std::vector<bool> static_;
 
-  std::vector<Read> reads_;
+  std::vector<PackedRead> reads_;
+  std::vector<Run> runs_;
   std::vector<uint32_t> promotions_;
   std::vector<Rates> rates_;
   std::vector<uint32_t> reads_now_;

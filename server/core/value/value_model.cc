@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "server/core/value/default_weights.h"
+#include "server/core/value/lanes.h"
 
 namespace kvplace {
 namespace {
@@ -79,24 +80,23 @@ void ValueModel::Learn(GroupId group, const ValueFeatures& x, bool read) {
 }
 
 void ValueModel::LogProbabilities(GroupId group, const FeatureColumns& columns,
-                                  size_t count,
+                                  size_t first, size_t count,
                                   std::array<float, kFeatureBatch>* out) const {
   const std::array<float, kValueFeatures> w = scoring_[group.value()];
   std::array<int32_t, kFeatureBatch> at;
-  for (size_t i = 0; i < count; ++i) {
+  const size_t end = first + count;
+  for (size_t i = first - first % kLanes; i < end; i += kLanes) {
     // One after the other, as LogOdds has it: sums of floats depend on that.
-    float z = w[0];
-    z += w[1] * columns[0][i];
-    z += w[2] * columns[1][i];
-    z += w[3] * columns[2][i];
-    z += w[4] * columns[3][i];
-    z += w[5] * columns[4][i];
-    z += w[6] * columns[5][i];
-    z = std::min(std::max(z, -kMostLogOdds), kMostLogOdds);
-    at[i] = static_cast<int32_t>((z + kMostLogOdds) * kLogsPerUnit + 0.5f);
+    Floats z = All(w[0]);
+    for (size_t f = 0; f < columns.size(); ++f) {
+      z += w[f + 1] * Load(&columns[f][i]);
+    }
+    z = Min(Max(z, All(-kMostLogOdds)), All(kMostLogOdds));
+    Store(ToInts((z + kMostLogOdds) * float{kLogsPerUnit} + 0.5f), &at[i]);
   }
-  for (size_t i = 0; i < count; ++i) {
-    (*out)[i] = (*logs_)[static_cast<uint32_t>(at[i])];
+  const float* const logs = logs_->data();
+  for (size_t i = first; i < end; ++i) {
+    (*out)[i] = logs[static_cast<uint32_t>(at[i])];
   }
 }
 

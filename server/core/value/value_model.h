@@ -48,9 +48,10 @@ class ValueModel {
     return (*logs_)[static_cast<size_t>(at + 0.5f)];
   }
 
-  // LogProbability(LogOdds()) of the first `count` columns, bit for bit.
+  // LogProbability(LogOdds()) of columns first .. first + count - 1, bit for
+  // bit.
   void LogProbabilities(GroupId group, const FeatureColumns& columns,
-                        size_t count,
+                        size_t first, size_t count,
                         std::array<float, kFeatureBatch>* out) const;
 
   // A block with these features was read in the next step, or not.

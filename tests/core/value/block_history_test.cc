@@ -148,7 +148,7 @@ TEST_P(BlockHistoryTwin, ManyAtOnceAreAsOneByOne) {
   BlockHistory history(kBlocks);
   BlockHistory twin(kBlocks);
   uint32_t step = GetParam() % 3 == 0 ? Below(9'000'000) : 0;
-  FeatureColumns at, if_read;
+  FeatureColumns at, run;
   for (int i = 0; i < 300; ++i) {
     step += 1 + (Below(10) == 0 ? Below(2001) : Below(3));
     std::vector<BlockId> reads;
@@ -169,17 +169,42 @@ TEST_P(BlockHistoryTwin, ManyAtOnceAreAsOneByOne) {
           reads[r], step,
           margins.empty() ? BlockHistory::kUnscoredReadMargin : margins[r]);
     }
-    const std::vector<BlockId> all = IdRange(0, 1 + Below(kBlocks));
+    std::vector<BlockId> all = IdRange(0, kBlocks);
+    std::shuffle(all.begin(), all.end(), random_);
+    all.resize(1 + Below(kBlocks));
     const uint32_t now = step + (Below(3) == 0 ? Below(1500) : 0);
     history.ColumnsAt(all, now, &at);
-    history.ColumnsIfRead(all, now, &if_read);
-    for (const BlockId block : all) {
-      const ValueFeatures alone = twin.At(block, now);
-      const ValueFeatures read_alone = twin.IfRead(block, now);
+    history.ColumnsAt(BlockId(0), now, &run);
+    for (size_t b = 0; b < all.size(); ++b) {
+      const ValueFeatures alone = twin.At(all[b], now);
       for (size_t f = 1; f < kValueFeatures; ++f) {
-        SCOPED_TRACE(testing::Message() << block.value() << ", feature " << f);
-        ASSERT_EQ(at[f - 1][block.value()], alone[f]);
-        ASSERT_EQ(if_read[f - 1][block.value()], read_alone[f]);
+        SCOPED_TRACE(testing::Message() << all[b].value() << ", feature " << f);
+        ASSERT_EQ(at[f - 1][b], alone[f]);
+        ASSERT_EQ(run[f - 1][all[b].value()], alone[f]);
+      }
+    }
+  }
+}
+
+// In the middle of a step blocks are ahead of `now`; and steps may be so far
+// apart that a signed difference has wrapped.
+TEST(BlockHistory, ColumnsOfStepsToComeAndLongPast) {
+  BlockHistory history(3 * kFeatureBatch);
+  const BlockId first(kFeatureBatch);
+  for (const uint32_t read : {0u, 5u, 100u, 3'000'000'000u, 4'000'000'000u}) {
+    history.OnRead(first, read);
+    history.OnMargin(first, read, 100);
+    for (const uint32_t now :
+         {read - std::min(read, 1u), read, read + 1, read + 70,
+          std::max(read, 3'000'000'000u), 4'294'000'000u}) {
+      FeatureColumns columns;
+      history.ColumnsAt(first, now, &columns);
+      const ValueFeatures alone = history.At(first, now);
+      const ValueFeatures never = history.At(BlockId(first.value() + 1), now);
+      for (size_t f = 1; f < kValueFeatures; ++f) {
+        SCOPED_TRACE(testing::Message() << read << " " << now << " " << f);
+        EXPECT_EQ(columns[f - 1][0], alone[f]);
+        EXPECT_EQ(columns[f - 1][1], never[f]);
       }
     }
   }

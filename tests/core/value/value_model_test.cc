@@ -291,9 +291,10 @@ TEST(ValueModel, ManyAtOnceAreAsOneByOne) {
       }
     }
     std::array<float, kFeatureBatch> logs;
-    const size_t count = 1 + static_cast<size_t>(step) % kFeatureBatch;
-    model.LogProbabilities(kSecond, columns, count, &logs);
-    for (size_t i = 0; i < count; ++i) {
+    const size_t first = static_cast<size_t>(step) % 7;
+    const size_t count = 1 + static_cast<size_t>(step) % (kFeatureBatch - 7);
+    model.LogProbabilities(kSecond, columns, first, count, &logs);
+    for (size_t i = first; i < first + count; ++i) {
       ASSERT_EQ(logs[i],
                 model.LogProbability(model.LogOdds(kSecond, features[i])));
     }
