@@ -28,6 +28,11 @@ size_t Depth(double steps, double evictions) {
 constexpr double kMostlyRead = 0.75;
 // Of a group's misses, per step.
 constexpr float kMissedDecay = 0.8f;
+// A group is surprised by so many misses, and so many times as usual.
+constexpr size_t kFewMissed = 4;
+constexpr float kSurprise = 4;
+// There is no usual before so many steps.
+constexpr uint32_t kFirstSteps = 16;
 // Keys are sorted by this many equal steps.
 constexpr int kSortBits = 12;
 
@@ -201,12 +206,25 @@ void BlockRanking::CountMissed(const BlockTable& blocks) {
     missed.all *= kMissedDecay;
     missed.wanted *= kMissedDecay;
   }
+  std::vector<size_t>& now = ends_;
+  now.assign(missed_.size(), 0);
   for (const BlockId block : events_.misses) {
     if (!blocks.alive(block)) continue;
     const GroupId group = blocks.group(block);
     Missed& missed = missed_[group.value()];
     missed.all += 1;
+    ++now[group.value()];
     if (WorthIt(block, group)) missed.wanted += 1;
+  }
+  // What is wanted has changed. Prices and probabilities follow in some twenty
+  // steps; until then the group promotes all that surprised it.
+  for (size_t g = 0; now_ >= kFirstSteps && g < missed_.size(); ++g) {
+    const auto just = static_cast<float>(now[g]);
+    const float usual =
+        (missed_[g].all - just) * (1 - kMissedDecay) / kMissedDecay;
+    if (now[g] >= kFewMissed && just > kSurprise * usual) {
+      missed_[g].wanted = missed_[g].all;
+    }
   }
 }
 
