@@ -23,6 +23,7 @@ class ShadowPriceMoves : public ::testing::Test {
         "/tests/data/bible-sample.kvtrace"};
     WorkloadOptions options;
     options.masses = true;
+    options.end_step = 200;
     auto workload = LoadWorkload(files, options);
     ASSERT_THAT(workload, IsOk());
     workload_ = *std::move(workload);
