@@ -67,6 +67,13 @@ void AddRunFlags(CLI::App* command, RunFlags* flags) {
       ->check(CLI::IsMember({"off", "on"}));
   option("--fixed-bytes-per-phase", flags->fixed_bytes_per_phase,
          "Bytes every phase reads from HBM (weights)");
+  option("--devices-sharing-dram", flags->devices_sharing_dram,
+         "Devices of the node that read DRAM at the same time")
+      ->check(CLI::PositiveNumber);
+  option("--start", flags->start,
+         "HBM before the first step, of policies that do not know the future: "
+         "page 0 and the newest pages, or nothing")
+      ->check(CLI::IsMember({"newest", "empty"}));
   option("--seed", flags->seed, "Seed of annealed-oracle's search");
 }
 
@@ -82,6 +89,7 @@ RunSettings CheckRunFlags(const RunFlags& flags,
   settings.simulation.parameters = CheckParameters(flags, policies);
   settings.fixed = OrWrongUsage("--fixed-bytes-per-phase",
                                 ParseSize(flags.fixed_bytes_per_phase));
+  settings.devices_sharing_dram = flags.devices_sharing_dram;
   settings.read_routing = flags.read_routing == "on";
   if (flags.mode == "exclusive") settings.mode = ResidencyMode::kExclusive;
   if (settings.read_routing && settings.mode == ResidencyMode::kExclusive) {
@@ -91,6 +99,7 @@ RunSettings CheckRunFlags(const RunFlags& flags,
   }
   settings.simulation.delay_steps = flags.delay_steps;
   settings.simulation.sample_every = flags.sample_every;
+  settings.simulation.empty_start = flags.start == "empty";
   settings.simulation.annealing.seed = flags.seed;
   return settings;
 }
@@ -112,6 +121,7 @@ absl::StatusOr<PreparedRun> PrepareRun(const std::vector<std::string>& traces,
   run.device =
       DeviceFor(run.workload, settings.profile, settings.mode,
                 run.capacity_blocks, settings.fixed, settings.read_routing);
+  run.device.devices_sharing_dram = settings.devices_sharing_dram;
   if (auto s = Validate(run.device, UINT32_MAX, /*allow_infinite=*/true);
       !s.ok()) {
     return s;

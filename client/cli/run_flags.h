@@ -40,6 +40,8 @@ struct RunFlags {
   std::string mode = "inclusive";
   std::string read_routing = "off";
   std::string fixed_bytes_per_phase = "0";
+  uint32_t devices_sharing_dram = 1;
+  std::string start = "newest";
   uint64_t seed = 1;
 };
 
@@ -54,6 +56,7 @@ struct RunSettings {
   ResidencyMode mode = ResidencyMode::kInclusive;
   bool read_routing = false;
   Bytes fixed;
+  uint32_t devices_sharing_dram = 1;
   // With the delay, the parameters and the seed; no callbacks.
   SimulationOptions simulation;
 };

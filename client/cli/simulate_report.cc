@@ -115,6 +115,7 @@ void PrintJson(const SimulationReport& report, std::ostream& out) {
                             .count()},
       {"hbm_capacity_bytes", device.hbm_capacity.count()},
       {"fixed_bytes_per_phase", device.fixed_bytes_per_phase.count()},
+      {"devices_sharing_dram", device.devices_sharing_dram},
       {"bounds", BoundsJson(report)},
       {"results", results}};
   out << document.dump(2) << "\n";

@@ -50,7 +50,7 @@ class Loop {
     ClairvoyantPlacement start;
     if (future_ != nullptr) {
       start = ClairvoyantStart(workload_, *future_, capacity);
-    } else {
+    } else if (!options_.empty_start) {
       start.hbm = OnlineStart(workload_, capacity);
     }
     const std::vector<BlockId>& hbm = start.hbm;

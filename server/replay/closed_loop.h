@@ -73,6 +73,9 @@ struct LoopOptions {
   // With a delay: the planner sees the reads of one step in so many (>= 1), the
   // last of them, and plans anew after these only.
   uint32_t sample_every = 1;
+  // Nothing is in HBM before the first phase. Policies that know the future
+  // start as they like all the same.
+  bool empty_start = false;
   // Monotonic seconds, to time decisions; may be empty.
   std::function<double()> now;
   // Called after the start was chosen, for each order, and after each phase;

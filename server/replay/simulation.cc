@@ -95,6 +95,7 @@ absl::StatusOr<SimulationResult> Simulate(const Workload& workload,
   LoopOptions loop;
   loop.delay_steps = options.delay_steps.value_or(traits.default_delay_steps);
   loop.sample_every = options.sample_every;
+  loop.empty_start = options.empty_start;
   loop.now = options.now;
   loop.on_start = options.on_start;
   loop.on_order = options.on_order;

@@ -44,6 +44,7 @@ struct SimulationOptions {
   std::optional<int> delay_steps;
   // See LoopOptions.
   uint32_t sample_every = 1;
+  bool empty_start = false;
   // Of an online policy.
   PolicyParameters parameters;
   // For annealed-oracle; the longest window is the workload's.

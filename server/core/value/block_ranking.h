@@ -190,6 +190,8 @@ class BlockRanking {
   void ShortlistVictims(const BlockTable& blocks, const Residency& residency);
   // Counts what was missed and what of it was worth it as well.
   void ShortlistWanted(const BlockTable& blocks, const Residency& residency);
+  // Of what each group has missed just now.
+  void AdmitSurprises(const std::vector<size_t>& missed_now);
   bool WorthIt(BlockId block, GroupId group) const {
     return KeyIfRead(block, group) >= Threshold(group, false);
   }

@@ -28,6 +28,11 @@ size_t Depth(double steps, double evictions) {
 constexpr double kMostlyRead = 0.75;
 // Of a group's misses, per step.
 constexpr float kMissedDecay = 0.8f;
+// A group is surprised by so many misses, and so many times as usual.
+constexpr size_t kFewMissed = 4;
+constexpr float kSurprise = 4;
+// There is no usual before so many steps.
+constexpr uint32_t kFirstSteps = 16;
 // Keys are sorted by this many equal steps.
 constexpr int kSortBits = 12;
 
@@ -202,15 +207,19 @@ void BlockRanking::ShortlistWanted(const BlockTable& blocks,
     missed.wanted *= kMissedDecay;
   }
   short_wanted_.clear();
+  std::vector<size_t>& now = ends_;
+  now.assign(missed_.size(), 0);
   for (const BlockId block : events_.misses) {
     if (!blocks.alive(block)) continue;
     const GroupId group = blocks.group(block);
     Missed& missed = missed_[group.value()];
     missed.all += 1;
+    ++now[group.value()];
     if (!WorthIt(block, group)) continue;
     missed.wanted += 1;
     if (residency.tier(block) == Tier::kDram) short_wanted_.push_back(block);
   }
+  AdmitSurprises(now);
   const auto add_evicted = [&](BlockId block) {
     if (residency.tier(block) == Tier::kDram &&
         WorthIt(block, blocks.group(block))) {
@@ -223,6 +232,20 @@ void BlockRanking::ShortlistWanted(const BlockTable& blocks,
   for (const BlockId block : events_.evicted) {
     const uint32_t last = history_.last_read(block);
     if (last != now_ && last != BlockHistory::kNever) add_evicted(block);
+  }
+}
+
+// What is wanted has changed. Prices and probabilities follow in some twenty
+// steps; until then the group promotes all that surprised it.
+void BlockRanking::AdmitSurprises(const std::vector<size_t>& missed_now) {
+  if (now_ < kFirstSteps) return;
+  for (size_t g = 0; g < missed_.size(); ++g) {
+    const auto just = static_cast<float>(missed_now[g]);
+    const float usual =
+        (missed_[g].all - just) * (1 - kMissedDecay) / kMissedDecay;
+    if (missed_now[g] >= kFewMissed && just > kSurprise * usual) {
+      missed_[g].wanted = missed_[g].all;
+    }
   }
 }
 

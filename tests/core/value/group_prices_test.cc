@@ -69,6 +69,17 @@ TEST(GroupPrices, PriceByHand) {
   EXPECT_NEAR(prices.promotion_cost(kGroup), 0.005, 1e-12);
 }
 
+// The same with two devices at DRAM of 150: each has 75, less than its link,
+// so that r = 0.075.
+TEST(GroupPrices, PriceByHandOnSharedDram) {
+  DeviceConfig device = DeviceWith(1000, 100, 150);
+  device.devices_sharing_dram = 2;
+  GroupPrices prices(device);
+  Hear(&prices, 3, 4, 0.2);
+  EXPECT_NEAR(prices.price(kGroup), 0.95 * 1.075 - 0.075, 1e-12);
+  EXPECT_NEAR(prices.promotion_cost(kGroup), 0.05 * 0.075, 1e-12);
+}
+
 // theta = 0: -r, but not less than the floor.
 TEST(GroupPrices, TheFloorHolds) {
   GroupPrices prices(SmallDevice(3, 4, 4));
