@@ -8,7 +8,6 @@
 namespace kvplace {
 namespace {
 
-constexpr int32_t kKeysPerOctave = 1024;
 // Samples to learn from: per group and step at most, per step at most; beyond
 // kFewSamples one for so many reads.
 constexpr uint32_t kSamplesPerGroup = 16;
@@ -41,11 +40,6 @@ constexpr int kLfuKey = 32;
 // The key of lru and lfu that stands for the step in which one of them began to
 // be followed: halfway.
 constexpr int kEpochKey = -16384;
-
-int32_t KeyOfLog2(double log2) {
-  return static_cast<int32_t>(
-      std::clamp(std::lround(log2 * kKeysPerOctave), -32768l, 32767l));
-}
 
 }  // namespace
 
@@ -80,6 +74,8 @@ void BlockRanking::Clear() {
   heard_ = false;
   elapsed_ = 1;
   evictions_ = 0;
+  reads_ = 0;
+  new_key_ = kLeastKey;
   samples_.assign(lead_, {});
   keys_.Clear();
   cursor_ = 0;
@@ -144,6 +140,11 @@ void BlockRanking::OnBirth(const BlockRange& range) {
 
 void BlockRanking::OnPhase(GroupId group, Seconds hbm, Seconds dram) {
   prices_.OnPhase(group, hbm, dram, options_.price_smoothing);
+}
+
+int32_t BlockRanking::KeyOfLog2(double log2) {
+  return static_cast<int32_t>(
+      std::clamp(std::lround(log2 * kKeysPerOctave), -32768l, 32767l));
 }
 
 void BlockRanking::SetPriceKeys() {

@@ -102,9 +102,10 @@ class BlockRanking {
 
   // Appends up to `count` blocks in HBM, least worth first, each once. As many
   // as a step evicts come in the order in which the step runs their groups:
-  // each has had its chance of being read when it goes. Of what was read since
-  // the ranking only what the shortlist names, or else what there is little
-  // without.
+  // each has had its chance of being read when it goes. What a step does not
+  // need is for blocks that begin: none that is worth more than they. Of what
+  // was read since the ranking only what the shortlist names, or else what
+  // there is little without.
   void AppendVictims(const Residency& residency, size_t count,
                      std::vector<BlockId>* queue) const;
   // Keys are log2(value) in 1/1024 octaves (or the leader's own order, in which
@@ -156,6 +157,8 @@ class BlockRanking {
     }
     if (shadows_.sampled(block)) shadows_.OnRead(block, group, in_hbm);
   }
+  static constexpr int32_t kKeysPerOctave = 1024;
+  static int32_t KeyOfLog2(double log2);
   int32_t KeyOf(const ValueFeatures& features, GroupId group) const;
   // Of a block that was read last in `read`, with such a count then.
   int32_t LruKey(uint32_t read) const;
@@ -197,6 +200,8 @@ class BlockRanking {
   }
   // Of the steps before the one that a plan is for, not all are heard of.
   bool Blind() const { return lead_ > 1 || elapsed_ > 1; }
+  // Sets new_key_.
+  void WorthOfNew(const BlockTable& blocks);
   // Which block of the victims, from the least one on, a promotion is taken to
   // displace: of a block that was scored with the last step, and of one that
   // the ranking lists, which may wait for its read for some steps.
@@ -229,6 +234,9 @@ class BlockRanking {
   uint32_t elapsed_ = 1;
   // Between two steps that are heard.
   double evictions_ = 0;
+  // Reads of a step, smoothed, and what a block is worth that begins.
+  double reads_ = 0;
+  int32_t new_key_ = kLeastKey;
   std::vector<int32_t> price_keys_;
   // Taken in each of the last lead_ steps, oldest first.
   std::vector<std::vector<Sample>> samples_;

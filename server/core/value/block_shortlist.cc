@@ -11,6 +11,9 @@ namespace kvplace {
 namespace {
 
 constexpr double kEvictionSmoothing = 0.1;
+constexpr double kReadSmoothing = 0.1;
+// Of the chance of a block that begins to be read in a step, to that of others.
+constexpr double kNewToOthers = 0.15;
 // In evictions between two plans: after how many a promotion's victim comes, if
 // the last step was scored, or if the ranking lists it; and how many blocks of
 // the ranking the shortlist covers, and a few.
@@ -115,8 +118,19 @@ void BlockRanking::EndStep(uint32_t step, const BlockTable& blocks,
                 (static_cast<double>(events_.evicted.size()) - evictions_);
   events_.RemoveRepeats();
   listed_until_ = until_;
+  WorthOfNew(blocks);
   ShortlistVictims(blocks, residency);
   ShortlistWanted(blocks, residency);
+}
+
+void BlockRanking::WorthOfNew(const BlockTable& blocks) {
+  reads_ += kReadSmoothing *
+            (static_cast<double>(events_.hits.size() + events_.misses.size()) -
+             reads_);
+  const double others =
+      std::max(reads_, 1.0) /
+      static_cast<double>(std::max<uint64_t>(blocks.live(), 1));
+  new_key_ = KeyOfLog2(std::log2(kNewToOthers * others));
 }
 
 void BlockRanking::ShortlistVictims(const BlockTable& blocks,
@@ -257,11 +271,19 @@ void BlockRanking::AppendVictims(const Residency& residency, size_t count,
     return queue->size() - start < count;
   };
   if (count == 0) return;
+  // The rest of a queue makes room for blocks that begin; those that are worth
+  // more stay, and the new ones begin in DRAM.
+  const auto worth_more = [&](const RankedBlock& r) {
+    return leader_ == Leader::kValues && r.key > new_key_ &&
+           queue->size() - start >= Covered();
+  };
   for (const RankedBlock& r : short_victims_) {
+    if (worth_more(r)) return;
     if (!ReadSince(r.block, listed_until_) && !append(r.block)) return;
   }
   for (size_t i = covered_victims_; i < victims_.size(); ++i) {
     const BlockId block = victims_[i].block;
+    if (worth_more(victims_[i])) return;
     if (!ReadSinceRanking(block) && !append(block)) return;
   }
   // Where little else is left, better one of those just read than none.
