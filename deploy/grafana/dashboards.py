@@ -185,14 +185,14 @@ def node_steps():
 
 def node_ratios():
     return [
-        (8, 8, lines("Ratios", [query(chosen(ROOFLINE), WHO + " roofline"), query(chosen(BEST_KNOWN), WHO + " best known"),
+        (6, 8, lines("Ratios", [query(chosen(ROOFLINE), WHO + " roofline"), query(chosen(BEST_KNOWN), WHO + " best known"),
                                 query(chosen(of("kvplace_hindsight_ratio")), WHO + " certified")], "percentunit",
                      "1 is the bound. Between certified and best known lies what is possible.", max=1)),
-        (8, 8, lines("Bandwidth", [query(chosen(of(f"kvplace_{name}_bytes_per_second")), f"{WHO} {name}")
+        (6, 8, lines("Bandwidth", [query(chosen(of(f"kvplace_{name}_bytes_per_second")), f"{WHO} {name}")
                                    for name in ("peak", "roofline", "achieved")], "Bps")),
-        (4, 8, lines("Age of the hindsight bound", [query(chosen(of("kvplace_hindsight_age_seconds")), WHO)], "s",
+        (6, 8, lines("Age of the hindsight bound", [query(chosen(of("kvplace_hindsight_age_seconds")), WHO)], "s",
                      "Minutes: no new steps, or no processor to spare.")),
-        (4, 8, lines("Gain if plans were executed", [query(chosen(of("kvplace_observed_gain_ratio") + " > 0"), WHO)], "short",
+        (6, 8, lines("Gain if plans were executed", [query(chosen(of("kvplace_observed_gain_ratio") + " > 0"), WHO)], "short",
                      "Mode observe: time as it ran over time with plans. Empty in the other modes.")),
     ]
 
@@ -205,12 +205,12 @@ def node_memory():
               "properties": [{"id": "custom.stacking", "value": {"mode": "none", "group": "B"}},
                              {"id": "custom.fillOpacity", "value": 0}, {"id": "custom.lineWidth", "value": 2}]}]
     return [
-        (8, 9, lines("Bytes read, by tier", [query(chosen(rate("kvplace_read_bytes_total")), WHO + " {{tier}}")], "Bps",
+        (6, 9, lines("Bytes read, by tier", [query(chosen(rate("kvplace_read_bytes_total")), WHO + " {{tier}}")], "Bps",
                      "Best with about B_D / (B_H + B_D) from DRAM, not none.", stack=True)),
-        (8, 9, lines("HBM", held + [capacity], "bytes", "resident, reserved for a plan, in flight; near capacity is as it should be.",
+        (6, 9, lines("HBM", held + [capacity], "bytes", "resident, reserved for a plan, in flight; near capacity is as it should be.",
                      stack=True, overrides=alone)),
-        (4, 9, lines("DRAM share of reads", [query(chosen(of("device:kvplace_dram_read_share:rate5m")), WHO)], "percentunit", max=1)),
-        (4, 9, lines("New KV, by tier", [query(chosen(rate("kvplace_new_kv_bytes_total")), WHO + " {{tier}}")], "Bps")),
+        (6, 9, lines("DRAM share of reads", [query(chosen(of("device:kvplace_dram_read_share:rate5m")), WHO)], "percentunit", max=1)),
+        (6, 9, lines("New KV, by tier", [query(chosen(rate("kvplace_new_kv_bytes_total")), WHO + " {{tier}}")], "Bps")),
     ]
 
 

@@ -16,6 +16,7 @@
 #include "server/daemon/secrets.h"
 #include "server/daemon/service_log.h"
 #include "server/daemon/tls.h"
+#include "server/metrics/metrics_page.h"
 #include "server/status/status_document.h"
 
 namespace kvplace {
@@ -75,8 +76,12 @@ absl::Status RunningServer::StartRecorder() {
 absl::Status RunningServer::StartMetrics() {
   if (options_.metrics_listen == "off") return absl::OkStatus();
   const ListenAddress address = *ParseListenAddress(options_.metrics_listen);
-  auto server =
-      MetricsServer::Start(ToString(address), telemetry_.metrics->registry());
+  auto server = HttpServer::Start(
+      ToString(address),
+      [registry = telemetry_.metrics->registry()](const HttpRequest& request) {
+        return AnswerScrape(*registry, request);
+      },
+      [](int status) { return PlainAnswer(status, "GET /metrics\n"); });
   if (!server.ok()) {
     return absl::UnavailableError(absl::StrCat("--metrics-listen ",
                                                options_.metrics_listen, ": ",

@@ -17,7 +17,7 @@
 #include "server/config/options.h"
 #include "server/config/structured_log.h"
 #include "server/daemon/port_file.h"
-#include "server/metrics/metrics_server.h"
+#include "server/http/http_server.h"
 #include "server/metrics/prometheus_sink.h"
 #include "server/recorder/trace_recorder.h"
 #include "server/service/admin_service.h"
@@ -27,7 +27,6 @@
 #include "server/service/node_registry.h"
 #include "server/service/session_service.h"
 #include "server/service/sweeper_thread.h"
-#include "server/status/http_server.h"
 #include "server/status/status_site.h"
 
 namespace kvplace {
@@ -85,7 +84,7 @@ class RunningServer {
   const Telemetry telemetry_;
   OpenPorts ports_;
   AdminToken token_;
-  std::unique_ptr<MetricsServer> metrics_server_;
+  std::unique_ptr<HttpServer> metrics_server_;
   std::unique_ptr<TraceRecorder> recorder_;
   std::unique_ptr<NodeRegistry> registry_;
   HindsightDesk desk_;

@@ -273,7 +273,7 @@ void LiveSession::SendPlan(absl::Duration arrived) {
   if (auto s = scheduler_->MakePlan(outbox_.plan_slot()); !s.ok()) {
     // A policy is code; one that breaks the rules moves nothing.
     DropPlan();
-    Log(LogLevel::kError, absl::StrCat("no plan: ", s.message()));
+    Log(LogLevel::kError, absl::StrCat("planner: no plan: ", s.message()));
     return;
   }
   plan_cause_arrived_ = arrived;

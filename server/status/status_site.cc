@@ -39,8 +39,7 @@ HttpAnswer MakeAnswer(int status, const char* type, const char* caching) {
 HttpAnswer MakeError(int status, std::string line) {
   HttpAnswer answer =
       MakeAnswer(status, "text/plain; charset=utf-8", "no-store");
-  answer.holder = std::make_shared<const std::string>(std::move(line));
-  answer.body = *answer.holder;
+  answer.Own(std::move(line));
   return answer;
 }
 

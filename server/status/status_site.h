@@ -14,8 +14,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/http/http_server.h"
 #include "server/service/clock.h"
-#include "server/status/http_server.h"
 
 namespace kvplace {
 

@@ -1,4 +1,4 @@
-#include "server/status/http_server.h"
+#include "server/http/http_server.h"
 
 #include "absl/strings/str_cat.h"
 #include "civetweb.h"
@@ -15,6 +15,7 @@ HttpRequest ReadRequest(mg_connection* connection) {
   request.path = Text(info.local_uri_raw);
   request.host = Text(mg_get_header(connection, "Host"));
   request.if_none_match = Text(mg_get_header(connection, "If-None-Match"));
+  request.accept_encoding = Text(mg_get_header(connection, "Accept-Encoding"));
   return request;
 }
 
@@ -35,6 +36,19 @@ void Write(mg_connection* connection, const HttpAnswer& answer, bool body) {
 }
 
 }  // namespace
+
+void HttpAnswer::Own(std::string bytes) {
+  holder = std::make_shared<const std::string>(std::move(bytes));
+  body = *holder;
+}
+
+HttpAnswer PlainAnswer(int status, std::string line) {
+  HttpAnswer answer;
+  answer.status = status;
+  answer.headers = {{"Content-Type", "text/plain; charset=utf-8"}};
+  answer.Own(std::move(line));
+  return answer;
+}
 
 int HttpServer::OnRequest(mg_connection* connection) {
   const auto* server =

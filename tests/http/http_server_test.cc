@@ -1,5 +1,5 @@
 // Over real sockets: what sound, odd and hostile clients get.
-#include "server/status/http_server.h"
+#include "server/http/http_server.h"
 
 #include <atomic>
 #include <memory>

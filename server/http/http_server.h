@@ -1,14 +1,14 @@
 // A small HTTP server on an address of its own: hands every request to one
 // function and writes what it answers. Knows no files and no folders.
 //
-// By civetweb, which is in the process anyway (prometheus-cpp serves /metrics
-// with it). Bounded: kThreads threads, one connection each at a time, 20
-// connections waiting, a head of 16 KiB, kPatience for a request to arrive; a
-// connection ends with its answer. Plain HTTP without authorization.
+// By civetweb, which prometheus-cpp brings anyway (docs/adr/0009). Bounded:
+// kThreads threads, one connection each at a time, 20 connections waiting, a
+// head of 16 KiB, kPatience for a request to arrive; a connection ends with its
+// answer. Plain HTTP without authorization.
 //
 // Thread-safety: any thread.
-#ifndef KVPLACE_SERVER_STATUS_HTTP_SERVER_H_
-#define KVPLACE_SERVER_STATUS_HTTP_SERVER_H_
+#ifndef KVPLACE_SERVER_HTTP_HTTP_SERVER_H_
+#define KVPLACE_SERVER_HTTP_HTTP_SERVER_H_
 
 #include <functional>
 #include <memory>
@@ -32,9 +32,13 @@ struct HttpRequest {
   // Headers; empty if they are missing.
   std::string host;
   std::string if_none_match;
+  std::string accept_encoding;
 };
 
 struct HttpAnswer {
+  // Makes `bytes` the body.
+  void Own(std::string bytes);
+
   int status = 200;
   // Besides Date, Content-Length and Connection.
   std::vector<std::pair<std::string, std::string>> headers;
@@ -43,6 +47,9 @@ struct HttpAnswer {
   // What holds the body's bytes, if nothing else does.
   std::shared_ptr<const std::string> holder;
 };
+
+// A line of text for people, as errors have.
+HttpAnswer PlainAnswer(int status, std::string line);
 
 class HttpServer {
  public:
@@ -80,4 +87,4 @@ class HttpServer {
 
 }  // namespace kvplace
 
-#endif  // KVPLACE_SERVER_STATUS_HTTP_SERVER_H_
+#endif  // KVPLACE_SERVER_HTTP_HTTP_SERVER_H_
