@@ -187,8 +187,11 @@ function(kvplace_add_test name)
   endif()
   target_link_libraries(${name} PRIVATE ${arg_DEPS} ${main} kvplace_warnings)
   # The test's own code; what it tests is in libraries, optimized as ever. Saves
-  # a quarter of its compilation.
+  # a quarter of its compilation, and a third under a sanitizer.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
+  if(KVPLACE_SANITIZE)
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/tests)
   if(arg_PROGRAMS)
