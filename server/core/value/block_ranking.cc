@@ -35,7 +35,9 @@ constexpr uint64_t kMostSlices = 256;
 constexpr uint64_t kFewestSlices = 8;
 constexpr uint64_t kLongestSlice = 131072;
 constexpr int64_t kDeadPerLive = 64;
-// Of lfu's keys to one of block histories.
+// Keys of lru per step, so that a scan tells steps apart, and of lfu's keys to
+// one of block histories.
+constexpr int kLruKey = 15;
 constexpr int kLfuKey = 32;
 // The key of lru and lfu that stands for the step in which one of them began to
 // be followed: halfway.
@@ -210,8 +212,9 @@ int32_t BlockRanking::KeyIfRead(BlockId block, GroupId group) const {
 }
 
 int32_t BlockRanking::LruKey(uint32_t read) const {
-  return static_cast<int32_t>(std::clamp<int64_t>(
-      int64_t{read} - epoch_ + kEpochKey, kLeastKey + 1, KeyIndex::kMostKey));
+  return static_cast<int32_t>(
+      std::clamp<int64_t>((int64_t{read} - epoch_) * kLruKey + kEpochKey,
+                          kLeastKey + 1, KeyIndex::kMostKey));
 }
 
 int32_t BlockRanking::LfuKey(int count, uint32_t read) const {
@@ -325,8 +328,10 @@ void BlockRanking::ScoreSlice(const BlockTable& blocks,
   const uint64_t longest =
       std::max(kLongestSlice, blocks.live() / kFewestSlices);
   const uint64_t slice =
-      unscored_ > 0
-          ? longest
+      unscored_ > 0 ? longest
+      // What lru and lfu do not see read keeps its key.
+      : !FollowsValues()
+          ? blocks.live() / kMostSlices
           : std::clamp(
                 kSlicePerRead * (events_.hits.size() + events_.misses.size()),
                 blocks.live() / kMostSlices, longest);
