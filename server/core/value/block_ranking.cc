@@ -77,7 +77,7 @@ void BlockRanking::Clear() {
   elapsed_ = 1;
   evictions_ = 0;
   reads_ = 0;
-  new_key_ = kLeastKey;
+  new_key_ = KeyIndex::kMostKey;
   samples_.assign(lead_, {});
   keys_.Clear();
   cursor_ = 0;

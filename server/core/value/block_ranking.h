@@ -236,7 +236,7 @@ class BlockRanking {
   double evictions_ = 0;
   // Reads of a step, smoothed, and what a block is worth that begins.
   double reads_ = 0;
-  int32_t new_key_ = kLeastKey;
+  int32_t new_key_ = KeyIndex::kMostKey;
   std::vector<int32_t> price_keys_;
   // Taken in each of the last lead_ steps, oldest first.
   std::vector<std::vector<Sample>> samples_;
