@@ -4,10 +4,11 @@
 //
 // and, in the shadow of that order, whom to evict first and what to promote
 // when it is next read. Rankings are made in the background (Refresh): what the
-// step read or evicted is scored anew and an eighth of the others in turn, and
-// the lowest are listed. At the end of a step the first of a ranking, and what
-// the step read and moved, are scored once more (a shortlist); a plan takes the
-// shortlist first, then the ranking without what has been read or moved since.
+// step read or evicted is scored anew and others in turn, eight for each read,
+// and the lowest are listed. At the end of a step the first of a ranking, and
+// what the step read and moved, are scored once more (a shortlist); a plan
+// takes the shortlist first, then the ranking without what has been read or
+// moved since.
 //
 // Thread-safety: one thread at a time. Memory: 18 bytes per handle, 8 per block
 // that a plan may name or that a step reads, and what ValueModel and
