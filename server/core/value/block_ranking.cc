@@ -16,15 +16,15 @@ constexpr size_t kFewSamples = 64;
 constexpr size_t kReadsPerSample = 4;
 // Handles that are looked at for each, where few are alive.
 constexpr uint32_t kTriesPerSample = 32;
-// Spare victims in a ranking, for those that are read before they are used, and
-// blocks to be promoted, as shares of the longest queue.
+// Spare victims in a ranking, for those that are read before they are used, as
+// a share of the longest queue.
 constexpr size_t kSpareShare = 4;
-constexpr size_t kWantedShare = 1;
 // A group that would promote so large a share of what it misses will go on to
 // promote all, so that none of its blocks needs to be listed.
 constexpr float kSurelyAll = 0.98f;
-// And half the most of them, or one in 64 handles of a large device: bounds the
-// memory of devices that would evict more in a step than they ought to.
+// The longest queue that is listed for, or one in 64 handles of a large device:
+// bounds the memory of devices that would evict more in a step than they ought
+// to.
 constexpr size_t kLongestRanking = 4096;
 // So many blocks are scored in turn for each that a step reads, for values
 // change as fast as steps read; but at least one live block in kMostSlices, and
@@ -42,6 +42,11 @@ constexpr int kLfuKey = 32;
 // The key of lru and lfu that stands for the step in which one of them began to
 // be followed: halfway.
 constexpr int kEpochKey = -16384;
+
+// A block's tier to the index of keys; kNone: it is not to be listed.
+Tier ListedTier(Tier tier, bool lists_dram) {
+  return tier == Tier::kDram && !lists_dram ? Tier::kNone : tier;
+}
 
 }  // namespace
 
@@ -186,10 +191,8 @@ void BlockRanking::LearnAndSample(const BlockTable& blocks) {
 
 int32_t BlockRanking::KeyOf(const ValueFeatures& features,
                             GroupId group) const {
-  return static_cast<int32_t>(
-             model_.LogProbability(model_.LogOdds(group, features)) *
-             kKeysPerOctave) +
-         price_keys_[group.value()];
+  return KeyOfLog(model_.LogProbability(model_.LogOdds(group, features)),
+                  group);
 }
 
 int32_t BlockRanking::Key(BlockId block, GroupId group) const {
@@ -238,13 +241,11 @@ void BlockRanking::FollowLeader() {
 
 void BlockRanking::ScoreBlock(BlockId block, const BlockTable& blocks,
                               const Residency& residency) {
-  Tier tier = residency.tier(block);
+  const Tier tier = residency.tier(block);
   if (tier == Tier::kNone) return;
   const GroupId group = blocks.group(block);
-  if (tier == Tier::kDram && lists_wanted_[group.value()] == 0) {
-    tier = Tier::kNone;
-  }
-  keys_.Set(block, tier, Key(block, group));
+  keys_.Set(block, ListedTier(tier, lists_wanted_[group.value()] != 0),
+            Key(block, group));
 }
 
 void BlockRanking::ScoreBlocks(absl::Span<const BlockId> list,
@@ -266,13 +267,10 @@ void BlockRanking::ScoreBlocks(absl::Span<const BlockId> list,
       const GroupId group = blocks.group(batch[first]);
       while (end < batch.size() && blocks.alive_in(batch[end], group)) ++end;
       model_.LogProbabilities(group, columns, first, end - first, &logs);
-      const int32_t price = price_keys_[group.value()];
-      const Tier dram =
-          lists_wanted_[group.value()] != 0 ? Tier::kDram : Tier::kNone;
+      const bool lists_dram = lists_wanted_[group.value()] != 0;
       for (size_t i = first; i < end; ++i) {
-        const Tier tier = residency.tier(batch[i]);
-        keys_.Set(batch[i], tier == Tier::kDram ? dram : tier,
-                  static_cast<int32_t>(logs[i] * kKeysPerOctave) + price);
+        keys_.Set(batch[i], ListedTier(residency.tier(batch[i]), lists_dram),
+                  KeyOfLog(logs[i], group));
       }
     }
   }
@@ -284,17 +282,15 @@ void BlockRanking::ScoreRun(uint32_t first, uint32_t count, GroupId group,
   std::array<float, kFeatureBatch> logs;
   const uint32_t begin = first % kFeatureBatch;
   model_.LogProbabilities(group, columns, begin, count, &logs);
-  const int32_t price = price_keys_[group.value()];
-  const Tier dram =
-      lists_wanted_[group.value()] != 0 ? Tier::kDram : Tier::kNone;
+  const bool lists_dram = lists_wanted_[group.value()] != 0;
   const Tier* const tiers = residency.tiers(BlockId(first));
   std::array<int32_t, kFeatureBatch> keys;
   std::array<Tier, kFeatureBatch> listed;
   for (size_t i = 0; i < count; ++i) {
-    keys[i] = static_cast<int32_t>(logs[begin + i] * kKeysPerOctave) + price;
+    keys[i] = KeyOfLog(logs[begin + i], group);
   }
   for (size_t i = 0; i < count; ++i) {
-    listed[i] = tiers[i] == Tier::kDram ? dram : tiers[i];
+    listed[i] = ListedTier(tiers[i], lists_dram);
   }
   keys_.SetRun(BlockId(first), count, listed.data(), keys.data());
 }
@@ -358,8 +354,8 @@ void BlockRanking::ListLowest(const BlockTable& blocks, size_t longest_queue) {
                  std::max(kLongestRanking, size_t{history_.handles()} / 64));
   sorted_.clear();
   next_wanted_.clear();
-  keys_.AppendLowest(count + count / kSpareShare, count / kWantedShare,
-                     &sorted_, &next_wanted_);
+  keys_.AppendLowest(count + count / kSpareShare, count, &sorted_,
+                     &next_wanted_);
   SortByKey(sorted_, &victims_);
   std::vector<int32_t>& least = list_thresholds_;
   SetThresholds(

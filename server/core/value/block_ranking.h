@@ -160,6 +160,11 @@ class BlockRanking {
   }
   static constexpr int32_t kKeysPerOctave = 1024;
   static int32_t KeyOfLog2(double log2);
+  // Of a block of the group with this logarithm of its probability.
+  int32_t KeyOfLog(float log_probability, GroupId group) const {
+    return static_cast<int32_t>(log_probability * kKeysPerOctave) +
+           price_keys_[group.value()];
+  }
   int32_t KeyOf(const ValueFeatures& features, GroupId group) const;
   // Of a block that was read last in `read`, with such a count then.
   int32_t LruKey(uint32_t read) const;
