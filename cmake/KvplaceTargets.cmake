@@ -160,6 +160,32 @@ function(_kvplace_test_properties name labels timeout run_serial)
     ENVIRONMENT "KVPLACE_SOURCE_DIR=${PROJECT_SOURCE_DIR};KVPLACE_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};KVPLACE_DATA_DIR=${KVPLACE_DATA_DIR}")
 endfunction()
 
+# The test's own code; what it tests is in libraries, optimized as ever. Saves a
+# quarter of its compilation, and a third under a sanitizer.
+function(_kvplace_test_options name)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1> -pthread)
+  if(KVPLACE_SANITIZE)
+    target_compile_options(${name} PRIVATE -O0)
+  endif()
+endfunction()
+
+# GoogleTest and GoogleMock, precompiled once for all tests: reading them takes
+# as long as compiling a usual test. Tests include what they use all the same.
+function(_kvplace_reuse_test_headers name)
+  if(NOT TARGET kvplace_test_headers)
+    set(source ${PROJECT_BINARY_DIR}/test_headers.cc)
+    file(GENERATE OUTPUT ${source} CONTENT "int main() {}\n")
+    # A program, so that it is compiled as tests are.
+    add_executable(kvplace_test_headers ${source})
+    target_link_libraries(kvplace_test_headers
+      PRIVATE GTest::gmock kvplace_warnings)
+    _kvplace_test_options(kvplace_test_headers)
+    target_precompile_headers(kvplace_test_headers
+      PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
+  endif()
+  target_precompile_headers(${name} REUSE_FROM kvplace_test_headers)
+endfunction()
+
 function(kvplace_add_test name)
   if(NOT KVPLACE_BUILD_TESTS)
     return()
@@ -186,12 +212,8 @@ function(kvplace_add_test name)
     set(main GTest::gmock_main)
   endif()
   target_link_libraries(${name} PRIVATE ${arg_DEPS} ${main} kvplace_warnings)
-  # The test's own code; what it tests is in libraries, optimized as ever. Saves
-  # a quarter of its compilation, and a third under a sanitizer.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
-  if(KVPLACE_SANITIZE)
-    target_compile_options(${name} PRIVATE -O0)
-  endif()
+  _kvplace_test_options(${name})
+  _kvplace_reuse_test_headers(${name})
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/tests)
   if(arg_PROGRAMS)

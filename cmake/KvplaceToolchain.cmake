@@ -4,13 +4,15 @@
 include_guard(GLOBAL)
 
 # ccache, unless the caller chose a launcher. Paths below the root count as
-# relative, so that every clone on a machine shares what was compiled.
+# relative, so that every clone on a machine shares what was compiled; what it
+# is told to overlook is what it asks for where headers are precompiled.
 if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(KVPLACE_CCACHE ccache)
   mark_as_advanced(KVPLACE_CCACHE)
   if(KVPLACE_CCACHE)
     set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
-      CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${KVPLACE_CCACHE})
+      CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${KVPLACE_CCACHE})
   endif()
 endif()
 

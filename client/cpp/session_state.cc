@@ -1,7 +1,9 @@
 #include "client/cpp/session_state.h"
 
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +14,11 @@ namespace {
 // Before every step: any plan answers an inventory.
 constexpr StepIndex kAnyBasis{std::numeric_limits<int64_t>::min()};
 
+// Differs from worker to worker, and is the same in each run.
+uint64_t ShiftOf(const SessionOptions& options) {
+  return std::hash<std::string>()(options.node_id) + options.device_index;
+}
+
 }  // namespace
 
 SessionState::SessionState(const SessionOptions& options,
@@ -21,7 +28,8 @@ SessionState::SessionState(const SessionOptions& options,
       groups_(options.device.groups.size()),
       wake_(std::move(wake)),
       mirror_(options.device, options.local_policy == LocalPolicy::kLru),
-      sampler_(static_cast<uint32_t>(options.device.groups.size())) {}
+      sampler_(static_cast<uint32_t>(options.device.groups.size()),
+               ShiftOf(options)) {}
 
 absl::Status SessionState::ReplaceInventory(absl::Span<const BlockRange> live,
                                             StepIndex next_step) {

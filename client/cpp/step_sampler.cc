@@ -26,7 +26,7 @@ std::optional<StepSample> StepSampler::Add(StepData step,
     return sample;
   }
   Join(&step, moves);
-  if (steps_ < interval_ && freed.empty()) {
+  if (steps_ < window_ && freed.empty()) {
     last_ = std::move(step);
     last_moves_ = std::move(moves);
     return std::nullopt;
@@ -94,6 +94,7 @@ StepSample StepSampler::Close(StepData step, std::optional<MoveReport> moves,
                               const std::vector<BlockId>& freed) {
   StepSample sample;
   sample.decode_steps = steps_;
+  window_ = interval_;
   PhaseMoves net;
   net.group = GroupId(groups_ - 1);
   for (const BlockId block : freed) moved_.erase(block);

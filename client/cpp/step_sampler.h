@@ -10,6 +10,10 @@
 // A window ends early with a step that frees blocks: handles are free to be
 // used again after it, and a message cannot say "freed, then allocated".
 //
+// A server asks all its workers for fewer at the same moment. So that their
+// samples do not all come at the same moment again, a first window is shorter,
+// by how much depends on the worker.
+//
 // Thread-safety: one thread at a time.
 #ifndef KVPLACE_CLIENT_CPP_STEP_SAMPLER_H_
 #define KVPLACE_CLIENT_CPP_STEP_SAMPLER_H_
@@ -35,11 +39,21 @@ struct StepSample {
 
 class StepSampler {
  public:
-  // `groups` of the device, >= 1.
-  explicit StepSampler(uint32_t groups) : groups_(groups) {}
+  // `groups` of the device, >= 1. `shift`: any number, best another for each
+  // worker; 0: no window is shorter.
+  explicit StepSampler(uint32_t groups, uint64_t shift = 0)
+      : groups_(groups), shift_(shift) {}
 
   // One message per `steps` >= 1 from the next window on.
-  void SetInterval(uint32_t steps) { interval_ = steps; }
+  void SetInterval(uint32_t steps) {
+    if (steps == interval_) return;
+    interval_ = steps;
+    window_ = FirstWindow(steps, shift_);
+  }
+  // Of an interval's first window, the length: 1 .. interval.
+  static uint32_t FirstWindow(uint32_t interval, uint64_t shift) {
+    return interval - static_cast<uint32_t>(shift % interval);
+  }
   uint32_t interval() const { return interval_; }
 
   // Takes a step; a sample, if one is due. `freed`: all blocks that ended with
@@ -66,7 +80,10 @@ class StepSampler {
                    const std::vector<BlockId>& freed);
 
   const uint32_t groups_;
+  const uint64_t shift_;
   uint32_t interval_ = 1;
+  // Steps of the open or next window.
+  uint32_t window_ = 1;
 
   // Of the open window: how many steps, and the last one.
   uint32_t steps_ = 0;

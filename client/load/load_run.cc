@@ -89,7 +89,7 @@ class Run {
       const bool idle = w >= options_.workers;
       const std::string node = absl::StrCat(options_.node_prefix, "-", w);
       for (uint32_t d = 0; d < (idle ? 1 : options_.devices_per_worker); ++d) {
-        auto session = std::make_unique<LoadSession>(&script_, *channel);
+        auto session = std::make_unique<LoadSession>(&script_, *channel, w);
         session->Open(node, d, incarnation);
         (idle ? idle_ : sessions_).push_back(std::move(session));
       }

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/channel.h"
+#include "client/cpp/step_sampler.h"
 #include "client/load/reply_peek.h"
 #include "grpcpp/support/proto_buffer_reader.h"
 #include "kvplace/v1/session.pb.h"
@@ -46,8 +47,9 @@ int64_t NowNanos() {
 }
 
 LoadSession::LoadSession(const LoadScript* script,
-                         const std::shared_ptr<grpc::Channel>& channel)
-    : script_(script), stub_(channel) {}
+                         const std::shared_ptr<grpc::Channel>& channel,
+                         uint64_t shift)
+    : script_(script), shift_(shift), stub_(channel) {}
 
 void LoadSession::Open(const std::string& node, uint32_t device,
                        uint64_t incarnation) {
@@ -76,8 +78,7 @@ void LoadSession::Begin(PhaseTally* tally, bool closed_loop) {
 void LoadSession::Offer(int64_t when) {
   absl::MutexLock lock(&mu_);
   if (tally_ == nullptr || closing_ || done_) return;
-  Bump<uint64_t>(&tally_->offered);
-  waiting_.push_back({when, tally_});
+  Take(when);
   Advance();
 }
 
@@ -90,13 +91,35 @@ void LoadSession::Heartbeat() {
 uint64_t LoadSession::waiting() const {
   absl::MutexLock lock(&mu_);
   // Fewer than a sample's worth stay until there are enough.
-  const size_t samples = waiting_.size() / sample_every_;
-  return sent_.size() + samples;
+  return sent_.size() + waiting_.size();
 }
 
 uint32_t LoadSession::sample_every() const {
   absl::MutexLock lock(&mu_);
   return sample_every_;
+}
+
+// As client::StepSampler does it: a window that an interval has become too
+// short for ends with the next step.
+void LoadSession::Take(int64_t when) {
+  Bump<uint64_t>(&tally_->offered);
+  if (window_steps_.size() + 1 < window_) {
+    window_steps_.push_back(tally_);
+    return;
+  }
+  for (PhaseTally* const tally : window_steps_) {
+    Bump<uint64_t>(&tally->left_out);
+  }
+  waiting_.push_back(
+      {static_cast<uint32_t>(window_steps_.size()) + 1, when, tally_});
+  window_steps_.clear();
+  window_ = sample_every_;
+}
+
+void LoadSession::SetSampleEvery(uint32_t steps) {
+  if (steps == sample_every_) return;
+  sample_every_ = steps;
+  window_ = client::StepSampler::FirstWindow(steps, shift_);
 }
 
 void LoadSession::Write(grpc::ByteBuffer message) {
@@ -111,18 +134,14 @@ void LoadSession::Advance() {
     Write(script_->Inventory(++sequence_number_));
     return;
   }
-  if (waiting_.size() >= sample_every_) {
-    const uint32_t steps = sample_every_;
-    const Waiting last = waiting_[steps - 1];
-    for (uint32_t i = 0; i + 1 < steps; ++i) {
-      Bump<uint64_t>(&waiting_[i].tally->left_out);
-    }
-    waiting_.erase(waiting_.begin(), waiting_.begin() + steps);
-    next_step_ += steps;
+  if (!waiting_.empty()) {
+    const Sample sample = waiting_.front();
+    waiting_.pop_front();
+    next_step_ += sample.steps;
     const int64_t step = next_step_ - 1;
-    Bump<uint64_t>(&last.tally->sent);
-    sent_.push_back({step, last.when, last.tally});
-    Write(script_->Step(++sequence_number_, step, steps));
+    Bump<uint64_t>(&sample.tally->sent);
+    sent_.push_back({step, sample.when, sample.tally});
+    Write(script_->Step(++sequence_number_, step, sample.steps));
     return;
   }
   if (std::exchange(heartbeat_due_, false)) {
@@ -154,8 +173,7 @@ void LoadSession::OnPlan(int64_t basis, size_t bytes) {
   if (!closed_loop_) return;
   // A throttled worker runs on; only its samples are answered.
   for (uint32_t i = 0; i < answers * sample_every_; ++i) {
-    Bump<uint64_t>(&tally_->offered);
-    waiting_.push_back({now, tally_});
+    Take(now);
   }
 }
 
@@ -170,11 +188,11 @@ void LoadSession::OnOther() {
   switch (response.body_case()) {
     case v1::ConnectResponse::kWelcome:
       usual_sample_every_ = std::max(1u, response.welcome().sample_every());
-      sample_every_ = usual_sample_every_;
+      SetSampleEvery(usual_sample_every_);
       inventory_due_ = true;
       break;
     case v1::ConnectResponse::kThrottle:
-      sample_every_ = std::max(1u, response.throttle().sample_every());
+      SetSampleEvery(std::max(1u, response.throttle().sample_every()));
       if (tally_ == nullptr) break;
       RaiseTo(&tally_->most_sample_every, sample_every_);
       if (sample_every_ <= usual_sample_every_) {

@@ -19,6 +19,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -61,8 +62,9 @@ class LoadSession final
     : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   // `script` outlives the session.
+  // `shift` as of client::StepSampler.
   LoadSession(const LoadScript* script,
-              const std::shared_ptr<grpc::Channel>& channel);
+              const std::shared_ptr<grpc::Channel>& channel, uint64_t shift);
 
   // Connects and greets.
   void Open(const std::string& node, uint32_t device, uint64_t incarnation);
@@ -94,7 +96,9 @@ class LoadSession final
     int64_t when;
     PhaseTally* tally;
   };
-  struct Waiting {
+  // A step that is to be sent, and those it stands for.
+  struct Sample {
+    uint32_t steps;
     int64_t when;
     PhaseTally* tally;
   };
@@ -103,11 +107,15 @@ class LoadSession final
   // Anything but a plan.
   void OnOther() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The time `when` of a step has come: it closes its window, or is left out.
+  void Take(int64_t when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void SetSampleEvery(uint32_t steps) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Write(grpc::ByteBuffer message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Gives up the hold once.
   bool LetGo() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const LoadScript* const script_;
+  const uint64_t shift_;
   grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer> stub_;
   grpc::ClientContext context_;
   // Between StartRead and OnReadDone gRPC's.
@@ -132,7 +140,10 @@ class LoadSession final
   // At first, and now.
   uint32_t usual_sample_every_ ABSL_GUARDED_BY(mu_) = 1;
   uint32_t sample_every_ ABSL_GUARDED_BY(mu_) = 1;
-  std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mu_);
+  // Steps of the window at hand, and whose they are that came so far.
+  uint32_t window_ ABSL_GUARDED_BY(mu_) = 1;
+  std::vector<PhaseTally*> window_steps_ ABSL_GUARDED_BY(mu_);
+  std::deque<Sample> waiting_ ABSL_GUARDED_BY(mu_);
   std::deque<Sent> sent_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -145,6 +145,11 @@ void SequenceTracker::AppendEnded(GroupId group, const BlockTable& blocks,
   }
 }
 
+bool SequenceTracker::any_ended() const {
+  return std::any_of(progress_.begin(), progress_.end(),
+                     [](const Progress& progress) { return progress.ended; });
+}
+
 void SequenceTracker::EndStep(const BlockTable& blocks) {
   for (const Progress& progress : progress_) {
     if (progress.ended) states_.erase(progress.sequence);

@@ -49,6 +49,8 @@ class SequenceTracker {
   // The live blocks of `group` that end because their sequence does; appends.
   void AppendEnded(GroupId group, const BlockTable& blocks,
                    std::vector<BlockId>* ended) const;
+  // Whether any sequence ends with the step.
+  bool any_ended() const;
   // The step is over; `blocks` is what is alive now.
   void EndStep(const BlockTable& blocks);
 

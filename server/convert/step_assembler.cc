@@ -173,15 +173,6 @@ absl::Status StepAssembler::GetFreed(const BlockTable& blocks) {
   return absl::OkStatus();
 }
 
-PhaseUpdate StepAssembler::Births(GroupId group) const {
-  PhaseUpdate update;
-  update.group = group;
-  const size_t begin = births_begin_[group.value()];
-  update.births = absl::MakeConstSpan(births_).subspan(
-      begin, births_begin_[group.value() + 1] - begin);
-  return update;
-}
-
 absl::Status StepAssembler::Phase(GroupId group, const BlockTable& blocks,
                                   PhaseUpdate* update) {
   *update = PhaseUpdate();
@@ -192,7 +183,7 @@ absl::Status StepAssembler::Phase(GroupId group, const BlockTable& blocks,
     }
   }
   kv_writes_.clear();
-  sequences_.AppendWrites(group, Births(group).births, blocks, &kv_writes_);
+  sequences_.AppendWrites(group, Births(group), blocks, &kv_writes_);
   update->kv_writes = kv_writes_;
   moves_.Fill(update);
   if (auto s = Ends(group, blocks); !s.ok()) return s;

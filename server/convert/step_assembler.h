@@ -5,7 +5,7 @@
 //   assembler.Begin(step, model.blocks());
 //   model.BeginStep(assembler.step());
 //   for each group g, in order:
-//     model.BeginPhase(assembler.Births(g), ...);       // births alone
+//     model.BeginPhase(births {assembler.Births(g)});   // births alone
 //     assembler.Phase(g, model.blocks(), &update);      // all but births
 //     model.ApplyPhase(update, ...);
 //   assembler.End(model.blocks());
@@ -67,8 +67,14 @@ class StepAssembler {
   uint32_t decode_steps() const;
   const std::optional<StepMeasurement>& measured() const { return measured_; }
 
-  // Only `group` and `births` are filled.
-  PhaseUpdate Births(GroupId group) const;
+  // Whether the step ends blocks.
+  bool frees() const { return !freed_.empty() || sequences_.any_ended(); }
+
+  absl::Span<const BlockRange> Births(GroupId group) const {
+    const size_t begin = births_begin_[group.value()];
+    return absl::MakeConstSpan(births_).subspan(
+        begin, births_begin_[group.value() + 1] - begin);
+  }
   // Everything but the births, which `blocks` has already. The spans hold until
   // the next call.
   absl::Status Phase(GroupId group, const BlockTable& blocks,

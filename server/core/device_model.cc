@@ -215,13 +215,14 @@ void DeviceModel::FinishInventory(StepIndex next_step) {
   RebuildIndex();
 }
 
-absl::Status DeviceModel::BeginStep(StepIndex step) {
+absl::Status DeviceModel::BeginStep(StepIndex step, StepDetail detail) {
   if (step <= step_ || !stats_.Representable(step)) {
     return absl::InvalidArgumentError(
         absl::StrCat("step is ", step.value(), ", expected more than ",
                      step_.value(), " and less than 2^32 after the first"));
   }
-  Refresh();
+  detail_ = detail;
+  if (detail == StepDetail::kAll) Refresh();
   step_ = step;
   evictions_in_step_ = 0;
   return absl::OkStatus();
@@ -265,12 +266,12 @@ int64_t DeviceModel::IndexReads(const PhaseUpdate& phase) {
   if (phase.reads.empty()) return 0;
   // Blocks in HBM are those that the list has.
   if (orders_.recency) return orders_.recency->TouchHeld(phase.reads);
-  if (orders_.ranking) {
+  if (BlockRanking* const ranking = listening_ranking()) {
     const int64_t hits = residency_.FindHbm(phase.reads, &in_hbm_);
-    orders_.ranking->OnReads(blocks_, phase.group, Offset(step_),
-                             {phase.reads, phase.read_masses, phase.near_misses,
-                              phase.near_miss_masses},
-                             in_hbm_);
+    ranking->OnReads(blocks_, phase.group, Offset(step_),
+                     {phase.reads, phase.read_masses, phase.near_misses,
+                      phase.near_miss_masses},
+                     in_hbm_);
     return hits;
   }
   if (orders_.ranks) {
@@ -324,7 +325,7 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
   traffic->hbm_reads += each * from_hbm;
   traffic->dram_reads +=
       each * (static_cast<int64_t>(phase.reads.size()) - from_hbm);
-  if (orders_.ranking && !phase.reads.empty()) HearPhase(phase, hits);
+  if (listening_ranking() && !phase.reads.empty()) HearPhase(phase, hits);
   return AccountKvWrites(phase, traffic);
 }
 
@@ -337,6 +338,14 @@ void DeviceModel::HearPhase(const PhaseUpdate& phase, int64_t hits) {
   if (!AccountKvWrites(phase, &traffic).ok()) return;
   const CostModel::TierSeconds times = cost_.TierTimes(traffic);
   orders_.ranking->OnPhase(phase.group, times.hbm, times.dram);
+}
+
+void DeviceModel::RankMoved(BlockId block, Tier to) {
+  if (BlockRanking* const ranking = listening_ranking()) {
+    ranking->OnMove(block, blocks_.group(block), Offset(step_), to);
+  } else if (orders_.ranking) {
+    orders_.ranking->OnUnheardMove(block, blocks_, residency_);
+  }
 }
 
 absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
@@ -359,10 +368,7 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
     RemoveFromIndex(block);
     AddToOutsiders(block);
     ++evictions_in_step_;
-    if (orders_.ranking) {
-      orders_.ranking->OnMove(block, blocks_.group(block), Offset(step_),
-                              Tier::kDram);
-    }
+    RankMoved(block, Tier::kDram);
     traffic->demoted += bytes;
   }
   const auto bring_in = [this](absl::Span<const BlockId> blocks, Bytes* total) {
@@ -371,10 +377,7 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
       const Bytes bytes = bytes_of(block);
       if (auto s = residency_.Promote(block, bytes); !s.ok()) return s;
       AddToIndex(block);
-      if (orders_.ranking) {
-        orders_.ranking->OnMove(block, blocks_.group(block), Offset(step_),
-                                Tier::kHbm);
-      }
+      RankMoved(block, Tier::kHbm);
       *total += bytes;
     }
     return absl::OkStatus();
@@ -397,10 +400,11 @@ absl::Status DeviceModel::ApplyPhase(const PhaseUpdate& phase,
 }
 
 void DeviceModel::EndStep(const StepAccount& account) {
-  if (orders_.ranking) {
-    orders_.ranking->EndStep(Offset(step_), blocks_, residency_);
+  if (BlockRanking* const ranking = listening_ranking()) {
+    ranking->EndStep(Offset(step_), blocks_, residency_);
   }
-  refresh_due_ = true;
+  // What a ranking has heard of may be waiting for it.
+  if (detail_ == StepDetail::kAll || !orders_.ranking) refresh_due_ = true;
   finished_ = account;
   recent_evictions_ = std::max(static_cast<double>(evictions_in_step_),
                                recent_evictions_ * (15.0 / 16.0));

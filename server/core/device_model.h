@@ -76,6 +76,16 @@ struct StepAccount {
   StepAccount& operator+=(const StepAccount& o);
 };
 
+// How much of a step is taken in.
+enum class StepDetail {
+  kAll,
+  // Where blocks are and when each was read last; no block may end. A ranking
+  // (VictimIndex::kValue) learns nothing of the reads and is not made anew:
+  // plans are those of the last step that was taken in whole, as far as they
+  // still hold. A tenth of the cost.
+  kLedger,
+};
+
 class DeviceModel {
  public:
   // REQUIRES: Validate(config) is OK; `policy` outlives the model or its
@@ -98,7 +108,7 @@ class DeviceModel {
   void FinishInventory(StepIndex next_step);
 
   // REQUIRES: steps rise. INVALID_ARGUMENT: they do not, or too far.
-  absl::Status BeginStep(StepIndex step);
+  absl::Status BeginStep(StepIndex step, StepDetail detail = StepDetail::kAll);
   // Births and reads of a phase, then its moves and ends; `account` may be null
   // and is added to. NOT_FOUND: a block is not alive (in that group).
   // ALREADY_EXISTS: it is. FAILED_PRECONDITION, RESOURCE_EXHAUSTED: the ledger
@@ -130,7 +140,7 @@ class DeviceModel {
 
   // Background work that the policy's index asks for: to be called once after
   // each step's plan has gone out, when nobody waits. BeginStep does what was
-  // left out.
+  // left out, before a step that is taken in whole.
   void Refresh();
 
   // Step begun last; before the first the one before Hello's next step.
@@ -161,6 +171,13 @@ class DeviceModel {
   // The phase's reads, whatever the index is; returns how many were in HBM.
   int64_t IndexReads(const PhaseUpdate& phase);
   void HearPhase(const PhaseUpdate& phase, int64_t hits);
+  // The ranking there is, if it is to hear of the step; or null.
+  BlockRanking* listening_ranking() {
+    return orders_.ranking && detail_ == StepDetail::kAll ? &*orders_.ranking
+                                                          : nullptr;
+  }
+  // A move that has been made.
+  void RankMoved(BlockId block, Tier to);
   uint32_t Offset(StepIndex step) const {
     return static_cast<uint32_t>(step.value() - base_.value());
   }
@@ -181,6 +198,8 @@ class DeviceModel {
   // Of the offsets that it counts steps by.
   StepIndex base_{0};
   bool refresh_due_ = false;
+  // Of the step begun last.
+  StepDetail detail_ = StepDetail::kAll;
   // Scratch: of a phase's reads.
   std::vector<uint8_t> in_hbm_;
 

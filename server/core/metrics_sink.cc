@@ -38,6 +38,8 @@ absl::string_view Name(DropReason reason) {
       return "awaiting_inventory";
     case DropReason::kOverload:
       return "overload";
+    case DropReason::kNotLearned:
+      return "not_learned";
     case DropReason::kPlanReplaced:
       return "plan_replaced";
     case DropReason::kRecorderQueue:

@@ -43,11 +43,12 @@ absl::string_view Name(RejectReason reason);
 enum class DropReason : uint8_t {
   kAwaitingInventory,  // step or report between Resync and the new inventory
   kOverload,           // node is behind; the worker was throttled
+  kNotLearned,         // process is behind: a step without its statistics
   kPlanReplaced,       // plan not sent because a newer one was ready
   kRecorderQueue,      // recorder is behind
   kRecorderDisk,       // recorder cannot write
 };
-inline constexpr int kDropReasons = 5;
+inline constexpr int kDropReasons = 6;
 absl::string_view Name(DropReason reason);
 
 // Why the picture of a device was thrown away.

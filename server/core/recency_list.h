@@ -5,7 +5,7 @@
 // them at the end of the log: a linked list writes to the block's neighbours as
 // well, which for a large device are three misses of the cache.
 //
-// Thread-safety: one thread at a time. Memory: 4 bytes per handle and up to 8
+// Thread-safety: one thread at a time. Memory: 4 bytes per handle and up to 12
 // for each of the most blocks that it held; no allocation once it held as many.
 #ifndef KVPLACE_SERVER_CORE_RECENCY_LIST_H_
 #define KVPLACE_SERVER_CORE_RECENCY_LIST_H_
@@ -83,18 +83,30 @@ class RecencyList {
     }
   }
 
-  // Housekeeping, when nobody waits: drops entries that are passed over if that
-  // shortens the log by a fifth or more.
+  // Housekeeping, when nobody waits: drops entries that are passed over if they
+  // are more than half of the log, or of its front, where AppendOldest looks.
   void Tidy() {
-    if (end_ > size_ + size_ / 4) Compact();
+    if (end_ > 2 * size_ || FrontIsSparse()) Compact();
   }
 
  private:
   static constexpr uint32_t kOut = UINT32_MAX;
   // Entries that there is room for after MakeRoom.
   static constexpr size_t kRoom = 256;
+  // The front of the log, and every which entry of it is looked at.
+  static constexpr uint32_t kFront = 4096;
+  static constexpr uint32_t kFrontStride = 32;
 
   bool Stands(uint32_t i) const { return places_[log_[i].value()] == i; }
+  // By a sample. Short logs are quick to go through.
+  bool FrontIsSparse() const {
+    if (end_ - first_ < kFront) return false;
+    uint32_t standing = 0;
+    for (uint32_t i = 0; i < kFront; i += kFrontStride) {
+      standing += Stands(first_ + i);
+    }
+    return standing < kFront / kFrontStride / 2;
+  }
   BlockId NextFrom(uint32_t i) const {
     while (i < end_ && !Stands(i)) ++i;
     return i < end_ ? log_[i] : kNoBlock;
@@ -102,9 +114,9 @@ class RecencyList {
   void MakeRoom() {
     if (end_ + kRoom <= log_.size()) return;
     Compact();
-    // Half as much again, or it would be due again soon.
-    if (end_ + end_ / 2 + kRoom > log_.size()) {
-      log_.resize(2 * size_t{end_} + 2 * kRoom);
+    // As much again, or it would be due again soon.
+    if (2 * end_ + kRoom > log_.size()) {
+      log_.resize(3 * size_t{end_} + 2 * kRoom);
       log_.shrink_to_fit();
     }
   }

@@ -82,9 +82,13 @@ absl::Status DeviceScheduler::HoldReport(const v1::MoveReport& report) {
   return assembler_.HoldReport(report);
 }
 
-absl::Status DeviceScheduler::ApplyStep(const v1::Step& step) {
+absl::Status DeviceScheduler::ApplyStep(const v1::Step& step,
+                                        StepDetail detail) {
   if (auto s = assembler_.Begin(step, model_.blocks()); !s.ok()) return s;
-  if (auto s = model_.BeginStep(assembler_.step()); !s.ok()) {
+  // Only a policy with a ranking has more to learn than the ledger.
+  detail_ = model_.orders().ranking && !assembler_.frees() ? detail
+                                                           : StepDetail::kAll;
+  if (auto s = model_.BeginStep(assembler_.step(), detail_); !s.ok()) {
     return Within(s, "step.");
   }
   BeginCounterfactualStep();
@@ -115,10 +119,15 @@ absl::Status DeviceScheduler::ApplyStep(const v1::Step& step) {
 }
 
 absl::Status DeviceScheduler::ApplyPhase(GroupId group, StepAccount* account) {
-  const PhaseUpdate births = assembler_.Births(group);
-  PhaseTraffic none;
-  if (auto s = model_.BeginPhase(births, &none); !s.ok()) {
-    return Within(s, "step.allocated: ");
+  const absl::Span<const BlockRange> births = assembler_.Births(group);
+  if (!births.empty()) {
+    PhaseUpdate beginning;
+    beginning.group = group;
+    beginning.births = births;
+    PhaseTraffic none;
+    if (auto s = model_.BeginPhase(beginning, &none); !s.ok()) {
+      return Within(s, "step.allocated: ");
+    }
   }
   PhaseUpdate update;
   if (auto s = assembler_.Phase(group, model_.blocks(), &update); !s.ok()) {
@@ -130,14 +139,13 @@ absl::Status DeviceScheduler::ApplyPhase(GroupId group, StepAccount* account) {
   }
   CountGroup(update, before, account->traffic);
   if (auto s = CheckMoved(account->traffic); !s.ok()) return s;
-  hindsight_->AddPhase(births.births, update);
+  hindsight_->AddPhase(births, update);
   if (counterfactual_ == nullptr) return absl::OkStatus();
   const GroupId next(group.value() + 1);
   const auto next_births = next < model_.config().group_count()
-                               ? assembler_.Births(next).births
+                               ? assembler_.Births(next)
                                : absl::Span<const BlockRange>();
-  CheckCounterfactual(
-      counterfactual_->Phase(update, births.births, next_births));
+  CheckCounterfactual(counterfactual_->Phase(update, births, next_births));
   return absl::OkStatus();
 }
 
@@ -262,7 +270,7 @@ void DeviceScheduler::BeginCounterfactualStep() {
   if (counterfactual_ == nullptr) return;
   std::optional<StepAccount> finished;
   CheckCounterfactual(counterfactual_->BeginStep(
-      model_.step(), assembler_.Births(GroupId(0)).births, &finished));
+      model_.step(), assembler_.Births(GroupId(0)), &finished));
   if (!finished) return;
   window_.AddObserved(*finished);
   if (metrics_ != nullptr) metrics_->OnObserved(*finished);

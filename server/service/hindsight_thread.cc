@@ -1,8 +1,10 @@
 #include "server/service/hindsight_thread.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server/service/hindsight_solver.h"
@@ -26,6 +28,15 @@ HindsightThread::HindsightThread(HindsightDesk* desk)
 HindsightThread::~HindsightThread() {
   desk_.Stop();
   thread_.join();
+}
+
+absl::Duration HindsightThread::Cpu() const {
+  clockid_t clock;
+  timespec used{};
+  if (pthread_getcpuclockid(thread_.native_handle(), &clock) == 0) {
+    clock_gettime(clock, &used);
+  }
+  return absl::DurationFromTimespec(used);
 }
 
 void HindsightThread::Run() {

@@ -7,6 +7,7 @@
 
 #include <thread>
 
+#include "absl/time/time.h"
 #include "server/service/hindsight_desk.h"
 
 namespace kvplace {
@@ -20,11 +21,14 @@ class HindsightThread {
   HindsightThread(const HindsightThread&) = delete;
   HindsightThread& operator=(const HindsightThread&) = delete;
 
+  // CPU time that it has used. Any thread.
+  absl::Duration Cpu() const;
+
  private:
   void Run();
 
   HindsightDesk& desk_;
-  std::thread thread_;
+  mutable std::thread thread_;
 };
 
 }  // namespace kvplace

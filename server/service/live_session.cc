@@ -187,8 +187,14 @@ LiveSession::Outcome LiveSession::OnStep(const v1::Step& step,
                                          absl::Duration arrived) {
   NoteStep(step);
   if (state_ != State::kReady) return OnUntimely("step");
-  if (auto s = scheduler_->ApplyStep(step); !s.ok()) {
+  const CpuPressure::Shares busy = terms_.pressure->Busy(arrived);
+  const StepDetail wanted =
+      guard_.LeavesOutStatistics(busy) ? StepDetail::kLedger : StepDetail::kAll;
+  if (auto s = scheduler_->ApplyStep(step, wanted); !s.ok()) {
     return OnError(s, Skip::kNothing);
+  }
+  if (scheduler_->detail() == StepDetail::kLedger) {
+    metrics_->OnDropped(DropReason::kNotLearned, 1);
   }
   consecutive_resyncs_ = 0;
   SendPlan(arrived);

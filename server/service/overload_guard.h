@@ -1,5 +1,5 @@
-// Decides how often a worker may send steps, from how long they take here and
-// how busy the process is.
+// Decides how often a worker may send steps, and which of them are only taken
+// down, from how long they take here and how busy the process is.
 //
 // A step that took longer than the limit doubles the interval; a run of quick
 // ones halves it. After each change the next few steps are not looked at: they
@@ -8,6 +8,11 @@
 // two or four times shorter as soon as so much more work would leave it a
 // pause: so it comes to rest where the work fits, and back from the longest
 // within two seconds.
+//
+// What a policy learns from a step costs ten times what it takes to follow it
+// and to answer. A process without a pause leaves that out for most steps,
+// whatever the workers were told: what waits in sockets was sent before.
+//
 // Simple on purpose: an interval that is too long loses samples, never plans.
 // Thread-safety: one thread at a time.
 #ifndef KVPLACE_SERVER_SERVICE_OVERLOAD_GUARD_H_
@@ -69,6 +74,12 @@ class OverloadGuard {
     return Change(std::max(least_, sample_every_ / factor));
   }
 
+  // Before each step. True: the step's statistics should be left out.
+  bool LeavesOutStatistics(CpuPressure::Shares busy) {
+    if (busy.last < kFull || ++unlearned_ >= kLearnEvery) unlearned_ = 0;
+    return unlearned_ > 0;
+  }
+
   uint32_t sample_every() const { return sample_every_; }
   // Steps that a message standing for `decode_steps` left out because of this.
   // What was sent by any interval of before may still be on its way, behind
@@ -81,6 +92,8 @@ class OverloadGuard {
   static constexpr uint32_t kSettlingSteps = 4;
   static constexpr double kFull = 0.95;
   static constexpr double kRoomy = 0.85;
+  // Steps of a process without a pause, of which one is learned from.
+  static constexpr uint32_t kLearnEvery = 8;
   // Between two changes for want of CPU: what was sent before must come
   // through.
   static constexpr absl::Duration kPatience = absl::Milliseconds(100);
@@ -102,6 +115,8 @@ class OverloadGuard {
   uint32_t longest_;
   uint32_t settling_ = 0;
   uint32_t quick_ = 0;
+  // Steps since the last one that was learned from.
+  uint32_t unlearned_ = 0;
   bool last_quick_ = true;
   bool half_empty_ = true;
   std::optional<absl::Duration> pressed_at_;

@@ -1,6 +1,9 @@
 #include "client/cpp/step_sampler.h"
 
+#include <optional>
 #include <random>
+#include <set>
+#include <vector>
 
 #include "client/cpp/block_mirror.h"
 #include "client/cpp/session_messages.h"
@@ -76,6 +79,38 @@ TEST(StepSamplerTest, JoinsAWindow) {
   EXPECT_THAT(net.evicted, ElementsAre(BlockId(11)));
 }
 
+// Workers that are told at once do not send at once.
+TEST(StepSamplerTest, AFirstWindowIsShorterByTheShift) {
+  const auto samples_at = [](StepSampler* sampler, int64_t begin, int64_t end) {
+    std::vector<int64_t> at;
+    for (int64_t s = begin; s < end; ++s) {
+      if (sampler->Add(Step(s), std::nullopt, {})) at.push_back(s);
+    }
+    return at;
+  };
+  std::set<int64_t> first;
+  for (uint64_t shift = 100; shift < 104; ++shift) {
+    StepSampler sampler(1, shift);
+    sampler.SetInterval(4);
+    const std::vector<int64_t> at = samples_at(&sampler, 0, 12);
+    ASSERT_EQ(at.size(), 3u);
+    EXPECT_EQ(at[1] - at[0], 4);
+    EXPECT_EQ(at[2] - at[1], 4);
+    first.insert(at[0]);
+    // Told the same again.
+    sampler.SetInterval(4);
+    EXPECT_THAT(samples_at(&sampler, 12, 16), ElementsAre(at[2] + 4));
+  }
+  EXPECT_EQ(first, (std::set<int64_t>{0, 1, 2, 3}));
+
+  // An open window that has become too long ends with the next step.
+  StepSampler sampler(1, 3);
+  sampler.SetInterval(16);
+  EXPECT_THAT(samples_at(&sampler, 0, 9), IsEmpty());
+  sampler.SetInterval(4);
+  EXPECT_THAT(samples_at(&sampler, 9, 18), ElementsAre(9, 13, 17));
+}
+
 TEST(StepSamplerTest, AWindowEndsWithAStepThatFrees) {
   StepSampler sampler(1);
   sampler.SetInterval(8);
@@ -140,7 +175,9 @@ class Picture {
     if (auto s = model_.BeginStep(assembler_.step()); !s.ok()) return s;
     StepAccount account;
     for (uint32_t g = 0; g < 2; ++g) {
-      PhaseUpdate update = assembler_.Births(GroupId(g));
+      PhaseUpdate update;
+      update.group = GroupId(g);
+      update.births = assembler_.Births(GroupId(g));
       if (auto s = model_.BeginPhase(update, &account.traffic); !s.ok()) {
         return s;
       }

@@ -44,7 +44,7 @@ class Assembly {
     EXPECT_THAT(assembler_.Begin(step, table_), IsOk());
     for (uint32_t g = 0; g < groups_.value(); ++g) {
       Phase& phase = phases.emplace_back();
-      for (const BlockRange& birth : assembler_.Births(GroupId(g)).births) {
+      for (const BlockRange& birth : assembler_.Births(GroupId(g))) {
         EXPECT_THAT(table_.Add(birth), IsOk());
         for (uint32_t i = 0; i < birth.count; ++i) {
           phase.births.push_back(birth.first.value() + i);

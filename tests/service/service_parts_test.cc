@@ -201,6 +201,16 @@ TEST(OverloadGuardTest, WorkWithoutAPauseQuartersAtOnceAndComesBack) {
   EXPECT_EQ(guard.sample_every(), 1u);
 }
 
+TEST(OverloadGuardTest, WithoutAPauseOneStepInEightIsLearnedFrom) {
+  OverloadGuard guard{ServiceOptions()};
+  int left_out = 0;
+  for (int i = 0; i < 80; ++i) left_out += guard.LeavesOutStatistics({1, 0});
+  EXPECT_EQ(left_out, 70);
+  for (int i = 0; i < 80; ++i) {
+    EXPECT_FALSE(guard.LeavesOutStatistics({0.9, 1}));
+  }
+}
+
 TEST(OverloadGuardTest, CountsWhatIsStillSentByTheOldInterval) {
   ServiceOptions options;
   OverloadGuard guard(options);
@@ -242,6 +252,13 @@ TEST(CpuPressureTest, IsTheShareOfTheLastWindow) {
   EXPECT_NEAR(pressure.Busy(clock.now).mean, 0.75 * 0.08 * 0.6, 1e-9);
   EXPECT_EQ(after(20, 50), 1);
   EXPECT_GT(UsableCores(), 0);
+
+  absl::Duration background = absl::Milliseconds(7);
+  pressure.LeaveOut([&background] { return background; });
+  background += absl::Milliseconds(30);
+  EXPECT_DOUBLE_EQ(after(20, 40), 0.25);
+  pressure.LeaveOut(nullptr);
+  EXPECT_DOUBLE_EQ(after(20, 40), 1);
 }
 
 TEST(PlanLedgerTest, ForgetsTheOldestOfTooMany) {

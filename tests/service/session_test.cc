@@ -336,6 +336,41 @@ TEST_F(SessionTest, ThrottlesWhenBehindAndRecovers) {
   EXPECT_EQ(device().decode_steps, 15u);
 }
 
+TEST_F(SessionTest, WithoutAPauseStepsAreAnsweredButNotLearnedFrom) {
+  auto worker = ConnectReady();
+  worker->Take();
+  const auto not_learned = [this] {
+    return device().dropped[static_cast<size_t>(DropReason::kNotLearned)];
+  };
+  const auto step = [&](int64_t index, v1::Step message) {
+    clock_.Advance(absl::Milliseconds(25));
+    clock_.Use(absl::Milliseconds(25) * UsableCores());
+    ASSERT_EQ(worker->Send(std::move(message)), Outcome::kApplied);
+    const auto out = worker->Take();
+    ASSERT_FALSE(out.empty());
+    EXPECT_EQ(out.back().plan().basis_step(), index);
+  };
+  // The first looks at the share of before.
+  for (int64_t i = 0; i < 16; ++i) step(i, StepReading(i, {0, 1}));
+  EXPECT_EQ(not_learned(), 14u);
+  EXPECT_EQ(status().steps(), 16u);
+  // A step that ends blocks is taken in whole.
+  v1::Step freeing = StepReading(16, {1});
+  freeing.add_freed()->set_count(1);
+  step(16, freeing);
+  EXPECT_EQ(not_learned(), 14u);
+  // And all are, once there is time.
+  clock_.Advance(absl::Seconds(1));
+  step(17, StepReading(17, {1}));
+  const uint64_t busy = not_learned();
+  for (int64_t i = 18; i < 26; ++i) {
+    clock_.Advance(absl::Seconds(1));
+    ASSERT_EQ(worker->Send(StepReading(i, {1})), Outcome::kApplied);
+    worker->Take();
+  }
+  EXPECT_EQ(not_learned(), busy);
+}
+
 TEST_F(SessionTest, DrainTellsAndThenEndsWithOk) {
   auto worker = ConnectReady();
   worker->Take();

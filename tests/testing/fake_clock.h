@@ -21,10 +21,16 @@ class FakeClock final : public Clock {
     return absl::FromUnixSeconds(1'700'000'000) + Monotonic();
   }
 
+  absl::Duration ProcessCpu() const override {
+    return absl::Nanoseconds(cpu_ns_.load());
+  }
+
   void Advance(absl::Duration by) { now_ns_ += absl::ToInt64Nanoseconds(by); }
+  void Use(absl::Duration cpu) { cpu_ns_ += absl::ToInt64Nanoseconds(cpu); }
 
  private:
   std::atomic<int64_t> now_ns_{0};
+  std::atomic<int64_t> cpu_ns_{0};
 };
 
 }  // namespace kvplace

@@ -39,8 +39,8 @@ class SmallModel {
   // The inventory is complete; step 0 comes next.
   void Start() { model_.FinishInventory(StepIndex(0)); }
 
-  void BeginStep() {
-    EXPECT_THAT(model_.BeginStep(StepIndex(++step_)), IsOk());
+  void BeginStep(StepDetail detail = StepDetail::kAll) {
+    EXPECT_THAT(model_.BeginStep(StepIndex(++step_), detail), IsOk());
     account_ = StepAccount();
   }
   // A phase that reads and moves; the group is that of the first read.

@@ -79,6 +79,11 @@ class BlockRanking {
     if (history_.last_read(block) != step) events_.may_repeat = true;
     if (shadows_.sampled(block)) shadows_.OnPromoted(group);
   }
+  // In a step of which nothing else is told.
+  void OnUnheardMove(BlockId block, const BlockTable& blocks,
+                     const Residency& residency) {
+    ScoreBlock(block, blocks, residency);
+  }
   void OnBirth(const BlockRange& range);
   void OnEnd(BlockId block) {
     // Its handle may be read again in the same step.

@@ -107,6 +107,54 @@ TEST_F(RankingTest, VictimsWereNotReadSinceTheRanking) {
   }
 }
 
+// A process that is behind takes down where blocks are, and no more.
+TEST_F(RankingTest, StepsForTheLedgerTeachNothing) {
+  for (int i = 0; i < 6; ++i) StepAndRefresh(IdRange(0, 4));
+  const std::vector<BlockId> before = Victims(small_.model(), 100);
+  ASSERT_EQ(before.size(), 16u);
+  const int32_t key = ranking().Key(BlockId(20), GroupId(0));
+  for (int i = 0; i < 3; ++i) {
+    const auto n = static_cast<uint32_t>(i);
+    small_.BeginStep(StepDetail::kLedger);
+    // Blocks 5, 6 and 7 go for 20, 21 and 22.
+    small_.Phase(IdRange(20, 4), {BlockId(20 + n)}, {BlockId(5 + n)});
+    small_.EndStep();
+    small_.model().Refresh();
+    EXPECT_EQ(ranking().history().last_read(BlockId(20)), BlockHistory::kNever);
+    EXPECT_EQ(ranking().Key(BlockId(20), GroupId(0)), key);
+    EXPECT_EQ(small_.model().stats().last_read(BlockId(20)),
+              small_.model().step());
+    // What is left of the plan before, in its order.
+    std::vector<BlockId> left;
+    for (const BlockId block : before) {
+      if (small_.model().residency().tier(block) == Tier::kHbm) {
+        left.push_back(block);
+      }
+    }
+    EXPECT_EQ(Victims(small_.model(), 100), left);
+    small_.Plan();
+  }
+  // The next ranking has all of HBM again.
+  StepAndRefresh(IdRange(0, 4));
+  std::vector<BlockId> victims = Victims(small_.model(), 100);
+  std::sort(victims.begin(), victims.end());
+  EXPECT_EQ(victims, InHbm(small_.model()));
+}
+
+// What a step was told waits for its ranking while others go by.
+TEST_F(RankingTest, ALedgerStepLeavesTheRankingDue) {
+  StepAndRefresh(IdRange(0, 4));
+  small_.Step(IdRange(8, 4));
+  small_.BeginStep(StepDetail::kLedger);
+  small_.Phase(IdRange(0, 4));
+  small_.EndStep();
+  small_.model().Refresh();
+  const std::vector<BlockId> victims = Victims(small_.model(), 8);
+  for (uint32_t b = 8; b < 12; ++b) {
+    EXPECT_EQ(std::count(victims.begin(), victims.end(), BlockId(b)), 0) << b;
+  }
+}
+
 // Where nearly all of HBM was read, those of it are victims that are worth
 // least, and not those that the ranking liked least.
 TEST_F(RankingTest, VictimsOfAStepThatReadsNearlyAll) {
