@@ -340,12 +340,11 @@ void DeviceModel::HearPhase(const PhaseUpdate& phase, int64_t hits) {
   orders_.ranking->OnPhase(phase.group, times.hbm, times.dram);
 }
 
-void DeviceModel::RankMoved(BlockId block, Tier to) {
-  if (BlockRanking* const ranking = listening_ranking()) {
-    ranking->OnMove(block, blocks_.group(block), Offset(step_), to);
-  } else if (orders_.ranking) {
-    orders_.ranking->OnUnheardMove(block, blocks_, residency_);
-  }
+void DeviceModel::RankMoved(BlockId block) {
+  if (!orders_.ranking) return;
+  std::optional<uint32_t> step;
+  if (detail_ == StepDetail::kAll) step = Offset(step_);
+  orders_.ranking->OnMove(block, step, blocks_, residency_);
 }
 
 absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
@@ -368,7 +367,7 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
     RemoveFromIndex(block);
     AddToOutsiders(block);
     ++evictions_in_step_;
-    RankMoved(block, Tier::kDram);
+    RankMoved(block);
     traffic->demoted += bytes;
   }
   const auto bring_in = [this](absl::Span<const BlockId> blocks, Bytes* total) {
@@ -377,7 +376,7 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
       const Bytes bytes = bytes_of(block);
       if (auto s = residency_.Promote(block, bytes); !s.ok()) return s;
       AddToIndex(block);
-      RankMoved(block, Tier::kHbm);
+      RankMoved(block);
       *total += bytes;
     }
     return absl::OkStatus();

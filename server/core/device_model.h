@@ -177,7 +177,7 @@ class DeviceModel {
                                                           : nullptr;
   }
   // A move that has been made.
-  void RankMoved(BlockId block, Tier to);
+  void RankMoved(BlockId block);
   uint32_t Offset(StepIndex step) const {
     return static_cast<uint32_t>(step.value() - base_.value());
   }

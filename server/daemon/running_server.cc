@@ -173,7 +173,6 @@ absl::Status RunningServer::StartStatusPage() {
 void RunningServer::StartSweeping() {
   if (options_.service.hindsight_window_steps > 0) {
     hindsight_ = std::make_unique<HindsightThread>(&desk_);
-    registry_->pressure().LeaveOut([this] { return hindsight_->Cpu(); });
   }
   const absl::Duration sweep =
       std::clamp(options_.service.heartbeat_timeout / 10, absl::Milliseconds(1),
@@ -207,7 +206,6 @@ void RunningServer::Shutdown(absl::Duration grace) {
   std::thread page([this] { status_server_.reset(); });
   std::thread metrics([this] { metrics_server_.reset(); });
   sweeper_.reset();
-  if (hindsight_ != nullptr) registry_->pressure().LeaveOut(nullptr);
   hindsight_.reset();
   if (grpc_ != nullptr) {
     grpc_->Shutdown(After(grace));

@@ -17,8 +17,20 @@ class Clock {
   virtual absl::Duration Monotonic() const = 0;
   // For people and for files.
   virtual absl::Time Wall() const = 0;
-  // CPU time that the process has used; a clock of tests uses none.
+  // CPU time that the process has used, without its YieldingThreads; a clock of
+  // tests uses none.
   virtual absl::Duration ProcessCpu() const { return absl::ZeroDuration(); }
+};
+
+// While it lives, the CPU time of the thread that made it does not count as the
+// process's: the thread runs only on processors that nothing else wants.
+// Thread-safety: made and destroyed by that thread.
+class YieldingThread {
+ public:
+  YieldingThread();
+  ~YieldingThread();
+  YieldingThread(const YieldingThread&) = delete;
+  YieldingThread& operator=(const YieldingThread&) = delete;
 };
 
 // The machine's clocks. Lives for the whole program.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <utility>
 
 namespace kvplace {
 
@@ -31,23 +30,11 @@ CpuPressure::CpuPressure(const Clock* clock, double cores)
       begun_(clock->Monotonic()),
       used_(clock->ProcessCpu()) {}
 
-void CpuPressure::LeaveOut(std::function<absl::Duration()> background) {
-  absl::MutexLock lock(&mu_);
-  background_ = std::move(background);
-  begun_ = clock_->Monotonic();
-  used_ = Used();
-}
-
-absl::Duration CpuPressure::Used() const {
-  const absl::Duration used = clock_->ProcessCpu();
-  return background_ ? used - background_() : used;
-}
-
 CpuPressure::Shares CpuPressure::Busy(absl::Duration now) {
   const int64_t now_ns = absl::ToInt64Nanoseconds(now);
   if (now_ns >= next_ns_.load(std::memory_order_relaxed) && mu_.TryLock()) {
     if (now > begun_) {
-      const absl::Duration used = Used();
+      const absl::Duration used = clock_->ProcessCpu();
       const double share = std::clamp(
           absl::FDivDuration(used - used_, (now - begun_) * cores_), 0.0, 1.0);
       const double weight =

@@ -2,7 +2,8 @@
 //
 // gRPC shows no queue: what waits in a socket has not arrived yet by any clock
 // of ours. A process that works without a pause is behind, or about to be, and
-// that shows within one window. Work that yields to all other does not count.
+// that shows within one window. Threads that yield to all others do not count
+// (YieldingThread).
 //
 // Thread-safety: any thread. A look costs an atomic read, and once per window
 // a system call.
@@ -11,7 +12,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -28,11 +28,6 @@ class CpuPressure {
  public:
   // `clock` outlives this. cores > 0.
   CpuPressure(const Clock* clock, double cores);
-
-  // CPU time that was used, of the process's, by threads that run only on
-  // processors that nothing else wants; null: none. `background` is called now
-  // and at any time until the next call.
-  void LeaveOut(std::function<absl::Duration()> background);
 
   // Shares of the cores' time used, 0 .. 1; 0 before the first window.
   struct Shares {
@@ -53,11 +48,7 @@ class CpuPressure {
   std::atomic<double> last_{0};
   std::atomic<double> mean_{0};
 
-  // That counts.
-  absl::Duration Used() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-
   absl::Mutex mu_;
-  std::function<absl::Duration()> background_ ABSL_GUARDED_BY(mu_);
   absl::Duration begun_ ABSL_GUARDED_BY(mu_);
   absl::Duration used_ ABSL_GUARDED_BY(mu_);
 };

@@ -86,9 +86,8 @@ absl::Status DeviceScheduler::ApplyStep(const v1::Step& step,
                                         StepDetail detail) {
   if (auto s = assembler_.Begin(step, model_.blocks()); !s.ok()) return s;
   // Only a policy with a ranking has more to learn than the ledger.
-  detail_ = model_.orders().ranking && !assembler_.frees() ? detail
-                                                           : StepDetail::kAll;
-  if (auto s = model_.BeginStep(assembler_.step(), detail_); !s.ok()) {
+  if (!model_.orders().ranking || assembler_.frees()) detail = StepDetail::kAll;
+  if (auto s = model_.BeginStep(assembler_.step(), detail); !s.ok()) {
     return Within(s, "step.");
   }
   BeginCounterfactualStep();
@@ -105,6 +104,9 @@ absl::Status DeviceScheduler::ApplyStep(const v1::Step& step,
   if (metrics_ != nullptr) {
     metrics_->OnStep(account, decode_steps_, assembler_.measured());
     metrics_->OnGroups(groups_);
+    if (detail == StepDetail::kLedger) {
+      metrics_->OnDropped(DropReason::kNotLearned, 1);
+    }
     if (const auto& ranking = model_.orders().ranking) {
       metrics_->OnPrices(ranking->leader(), ranking->prices());
     }

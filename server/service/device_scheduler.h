@@ -53,10 +53,10 @@ class DeviceScheduler {
   absl::Status HoldReport(const v1::MoveReport& report);
   // INVALID_ARGUMENT: a field that cannot be. NOT_FOUND, ALREADY_EXISTS,
   // FAILED_PRECONDITION, RESOURCE_EXHAUSTED: the model and the device differ.
-  // `detail`: at most so much is taken in; detail() says how much was.
+  // `detail`: what is wanted; steps that end blocks are taken in whole, and
+  // less is counted in the metrics.
   absl::Status ApplyStep(const v1::Step& step,
                          StepDetail detail = StepDetail::kAll);
-  StepDetail detail() const { return detail_; }
 
   // The next plan. INTERNAL: the policy broke the rules; nothing has changed.
   absl::Status MakePlan(v1::Plan* out);
@@ -132,7 +132,6 @@ class DeviceScheduler {
   absl::Status counterfactual_error_;
   absl::Duration decide_time_;
   uint32_t decode_steps_ = 1;
-  StepDetail detail_ = StepDetail::kAll;
 };
 
 }  // namespace kvplace

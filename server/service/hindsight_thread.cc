@@ -1,12 +1,11 @@
 #include "server/service/hindsight_thread.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "server/service/clock.h"
 #include "server/service/hindsight_solver.h"
 
 namespace kvplace {
@@ -30,17 +29,9 @@ HindsightThread::~HindsightThread() {
   thread_.join();
 }
 
-absl::Duration HindsightThread::Cpu() const {
-  clockid_t clock;
-  timespec used{};
-  if (pthread_getcpuclockid(thread_.native_handle(), &clock) == 0) {
-    clock_gettime(clock, &used);
-  }
-  return absl::DurationFromTimespec(used);
-}
-
 void HindsightThread::Run() {
   RunInTheBackground();
+  const YieldingThread yielding;
   HindsightSolver solver(&desk_, ThreadCpuClock());
   while (desk_.Await()) solver.RunOnce();
 }

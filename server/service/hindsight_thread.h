@@ -7,7 +7,6 @@
 
 #include <thread>
 
-#include "absl/time/time.h"
 #include "server/service/hindsight_desk.h"
 
 namespace kvplace {
@@ -21,14 +20,11 @@ class HindsightThread {
   HindsightThread(const HindsightThread&) = delete;
   HindsightThread& operator=(const HindsightThread&) = delete;
 
-  // CPU time that it has used. Any thread.
-  absl::Duration Cpu() const;
-
  private:
   void Run();
 
   HindsightDesk& desk_;
-  mutable std::thread thread_;
+  std::thread thread_;
 };
 
 }  // namespace kvplace

@@ -193,9 +193,6 @@ LiveSession::Outcome LiveSession::OnStep(const v1::Step& step,
   if (auto s = scheduler_->ApplyStep(step, wanted); !s.ok()) {
     return OnError(s, Skip::kNothing);
   }
-  if (scheduler_->detail() == StepDetail::kLedger) {
-    metrics_->OnDropped(DropReason::kNotLearned, 1);
-  }
   consecutive_resyncs_ = 0;
   SendPlan(arrived);
   CheckLag(arrived);

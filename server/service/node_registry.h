@@ -109,7 +109,6 @@ class NodeRegistry {
   const ServiceOptions& options() const { return options_; }
   const Clock& clock() const { return *clock_; }
   MetricsSink& metrics() { return *metrics_; }
-  CpuPressure& pressure() { return pressure_; }
   void Log(LogLevel level, const std::string& line) const;
 
  private:

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace kvplace {
@@ -28,7 +29,8 @@ TEST(ListenAddressTest, RefusesWhatIsNone) {
         "a b:1", "a/b:1", "unix:/tmp/x", "[]:1", "a\n:1"}) {
     EXPECT_FALSE(ParseListenAddress(text).ok()) << text;
   }
-  EXPECT_FALSE(ParseListenAddress(std::string(1000, 'a') + ":1").ok());
+  EXPECT_FALSE(
+      ParseListenAddress(absl::StrCat(std::string(1000, 'a'), ":1")).ok());
 }
 
 TEST(ListenAddressTest, KnowsLoopback) {

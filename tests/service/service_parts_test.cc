@@ -1,13 +1,16 @@
 // The small parts: options, window, overload guard, plan ledger, sweeper.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <cmath>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
+#include "server/service/clock.h"
 #include "server/service/cpu_pressure.h"
 #include "server/service/overload_guard.h"
 #include "server/service/plan_ledger.h"
@@ -252,13 +255,33 @@ TEST(CpuPressureTest, IsTheShareOfTheLastWindow) {
   EXPECT_NEAR(pressure.Busy(clock.now).mean, 0.75 * 0.08 * 0.6, 1e-9);
   EXPECT_EQ(after(20, 50), 1);
   EXPECT_GT(UsableCores(), 0);
+}
 
-  absl::Duration background = absl::Milliseconds(7);
-  pressure.LeaveOut([&background] { return background; });
-  background += absl::Milliseconds(30);
-  EXPECT_DOUBLE_EQ(after(20, 40), 0.25);
-  pressure.LeaveOut(nullptr);
-  EXPECT_DOUBLE_EQ(after(20, 40), 1);
+TEST(ClockTest, TheCpuOfYieldingThreadsDoesNotCount) {
+  const auto thread_cpu = [] {
+    timespec used{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return absl::DurationFromTimespec(used);
+  };
+  const auto burn = [&thread_cpu](absl::Duration cpu) {
+    for (const absl::Duration end = thread_cpu() + cpu; thread_cpu() < end;) {
+    }
+  };
+  constexpr absl::Duration kBurnt = absl::Milliseconds(50);
+  const Clock& clock = *RealClock();
+  const absl::Duration before = clock.ProcessCpu();
+  absl::Duration during;
+  std::thread thread([&] {
+    burn(kBurnt);
+    const YieldingThread yielding;
+    burn(10 * kBurnt);
+    during = clock.ProcessCpu() - before;
+  });
+  thread.join();
+  for (const absl::Duration counted : {during, clock.ProcessCpu() - before}) {
+    EXPECT_GE(counted, kBurnt);
+    EXPECT_LT(counted, 5 * kBurnt);
+  }
 }
 
 TEST(PlanLedgerTest, ForgetsTheOldestOfTooMany) {

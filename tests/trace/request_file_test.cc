@@ -3,6 +3,7 @@
 
 #include <zstd.h>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/trace/trace_test_util.h"
@@ -83,7 +84,7 @@ TEST_F(RequestFileTest, BadLinesAreNamed) {
   for (const std::string bad :
        {"[]", "3", "{", "{\"timestamp\": 1", "\"x\"", "{}{}", "\x80\xff",
         "{\"timestamp\": nan}", "'a'"}) {
-    const std::string after = std::string(kGood) + "\n" + bad + "\n";
+    const std::string after = absl::StrCat(kGood, "\n", bad, "\n");
     EXPECT_THAT(Error(after), StartsWith("line 3: expected a JSON object"));
   }
   EXPECT_THAT(Error(std::string(100000, '[')),

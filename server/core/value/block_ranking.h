@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -68,21 +69,19 @@ class BlockRanking {
                const PhaseAttention& phase, absl::Span<const uint8_t> in_hbm);
   // A phase without its moves and read routing.
   void OnPhase(GroupId group, Seconds hbm, Seconds dram);
-  // Into HBM or out of it.
-  void OnMove(BlockId block, GroupId group, uint32_t step, Tier to) {
-    events_.Hear(step);
-    if (to == Tier::kDram) {
+  // Into HBM or out of it, as `residency` has it already. No step: one of which
+  // nothing else is told.
+  void OnMove(BlockId block, std::optional<uint32_t> step,
+              const BlockTable& blocks, const Residency& residency) {
+    if (!step) return ScoreBlock(block, blocks, residency);
+    events_.Hear(*step);
+    if (residency.tier(block) == Tier::kDram) {
       events_.evicted.push_back(block);
       return;
     }
     // It may have been evicted in this step, and be again.
-    if (history_.last_read(block) != step) events_.may_repeat = true;
-    if (shadows_.sampled(block)) shadows_.OnPromoted(group);
-  }
-  // In a step of which nothing else is told.
-  void OnUnheardMove(BlockId block, const BlockTable& blocks,
-                     const Residency& residency) {
-    ScoreBlock(block, blocks, residency);
+    if (history_.last_read(block) != *step) events_.may_repeat = true;
+    if (shadows_.sampled(block)) shadows_.OnPromoted(blocks.group(block));
   }
   void OnBirth(const BlockRange& range);
   void OnEnd(BlockId block) {
