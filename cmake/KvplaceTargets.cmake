@@ -180,6 +180,8 @@ function(_kvplace_reuse_test_headers name)
     target_link_libraries(kvplace_test_headers
       PRIVATE GTest::gmock kvplace_warnings)
     _kvplace_test_options(kvplace_test_headers)
+    set_target_properties(kvplace_test_headers PROPERTIES
+      RUNTIME_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/tests)
     target_precompile_headers(kvplace_test_headers
       PRIVATE <gmock/gmock.h> <gtest/gtest.h>)
   endif()
