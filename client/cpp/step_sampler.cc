@@ -6,7 +6,7 @@
 namespace kvplace::client {
 
 void StepSampler::Reset() {
-  steps_ = 0;
+  window_.Reset();
   last_ = StepData();
   last_moves_.reset();
   allocated_.clear();
@@ -18,7 +18,7 @@ void StepSampler::Reset() {
 std::optional<StepSample> StepSampler::Add(StepData step,
                                            std::optional<MoveReport> moves,
                                            const std::vector<BlockId>& freed) {
-  if (interval_ <= 1 && steps_ == 0) {
+  if (interval() <= 1 && window_.empty()) {
     StepSample sample;
     sample.step = std::move(step);
     sample.has_moves = moves.has_value();
@@ -26,7 +26,7 @@ std::optional<StepSample> StepSampler::Add(StepData step,
     return sample;
   }
   Join(&step, moves);
-  if (steps_ < window_ && freed.empty()) {
+  if (!window_.Add() && freed.empty()) {
     last_ = std::move(step);
     last_moves_ = std::move(moves);
     return std::nullopt;
@@ -35,12 +35,11 @@ std::optional<StepSample> StepSampler::Add(StepData step,
 }
 
 std::optional<StepSample> StepSampler::Flush() {
-  if (steps_ == 0) return std::nullopt;
+  if (window_.empty()) return std::nullopt;
   return Close(std::move(last_), std::move(last_moves_), {});
 }
 
 void StepSampler::Join(StepData* step, const std::optional<MoveReport>& moves) {
-  ++steps_;
   for (BlockRange range : step->allocated) {
     if (range.tier == Tier::kHbm) {
       for (uint32_t i = 0; i < range.count; ++i) {
@@ -93,8 +92,7 @@ void StepSampler::NoteMove(BlockId block, Tier before, Tier now,
 StepSample StepSampler::Close(StepData step, std::optional<MoveReport> moves,
                               const std::vector<BlockId>& freed) {
   StepSample sample;
-  sample.decode_steps = steps_;
-  window_ = interval_;
+  sample.decode_steps = window_.Close();
   PhaseMoves net;
   net.group = GroupId(groups_ - 1);
   for (const BlockId block : freed) moved_.erase(block);

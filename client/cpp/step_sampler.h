@@ -10,10 +10,6 @@
 // A window ends early with a step that frees blocks: handles are free to be
 // used again after it, and a message cannot say "freed, then allocated".
 //
-// A server asks all its workers for fewer at the same moment. So that their
-// samples do not all come at the same moment again, a first window is shorter,
-// by how much depends on the worker.
-//
 // Thread-safety: one thread at a time.
 #ifndef KVPLACE_CLIENT_CPP_STEP_SAMPLER_H_
 #define KVPLACE_CLIENT_CPP_STEP_SAMPLER_H_
@@ -23,6 +19,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "client/cpp/sample_window.h"
 #include "client/cpp/step_data.h"
 
 namespace kvplace::client {
@@ -39,22 +36,13 @@ struct StepSample {
 
 class StepSampler {
  public:
-  // `groups` of the device, >= 1. `shift`: any number, best another for each
-  // worker; 0: no window is shorter.
+  // `groups` of the device, >= 1; `shift` as of SampleWindow.
   explicit StepSampler(uint32_t groups, uint64_t shift = 0)
-      : groups_(groups), shift_(shift) {}
+      : groups_(groups), window_(shift) {}
 
-  // One message per `steps` >= 1 from the next window on.
-  void SetInterval(uint32_t steps) {
-    if (steps == interval_) return;
-    interval_ = steps;
-    window_ = FirstWindow(steps, shift_);
-  }
-  // Of an interval's first window, the length: 1 .. interval.
-  static uint32_t FirstWindow(uint32_t interval, uint64_t shift) {
-    return interval - static_cast<uint32_t>(shift % interval);
-  }
-  uint32_t interval() const { return interval_; }
+  // One message per `steps` >= 1.
+  void SetInterval(uint32_t steps) { window_.SetInterval(steps); }
+  uint32_t interval() const { return window_.interval(); }
 
   // Takes a step; a sample, if one is due. `freed`: all blocks that ended with
   // it (BlockMirror::Apply).
@@ -80,13 +68,9 @@ class StepSampler {
                    const std::vector<BlockId>& freed);
 
   const uint32_t groups_;
-  const uint64_t shift_;
-  uint32_t interval_ = 1;
-  // Steps of the open or next window.
-  uint32_t window_ = 1;
+  SampleWindow window_;
 
-  // Of the open window: how many steps, and the last one.
-  uint32_t steps_ = 0;
+  // Of the open window: the last step.
   StepData last_;
   std::optional<MoveReport> last_moves_;
   std::vector<BlockRange> allocated_;

@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/channel.h"
-#include "client/cpp/step_sampler.h"
 #include "client/load/reply_peek.h"
 #include "grpcpp/support/proto_buffer_reader.h"
 #include "kvplace/v1/session.pb.h"
@@ -49,7 +48,7 @@ int64_t NowNanos() {
 LoadSession::LoadSession(const LoadScript* script,
                          const std::shared_ptr<grpc::Channel>& channel,
                          uint64_t shift)
-    : script_(script), shift_(shift), stub_(channel) {}
+    : script_(script), stub_(channel), window_(shift) {}
 
 void LoadSession::Open(const std::string& node, uint32_t device,
                        uint64_t incarnation) {
@@ -96,30 +95,20 @@ uint64_t LoadSession::waiting() const {
 
 uint32_t LoadSession::sample_every() const {
   absl::MutexLock lock(&mu_);
-  return sample_every_;
+  return window_.interval();
 }
 
-// As client::StepSampler does it: a window that an interval has become too
-// short for ends with the next step.
 void LoadSession::Take(int64_t when) {
   Bump<uint64_t>(&tally_->offered);
-  if (window_steps_.size() + 1 < window_) {
+  if (!window_.Add()) {
     window_steps_.push_back(tally_);
     return;
   }
   for (PhaseTally* const tally : window_steps_) {
     Bump<uint64_t>(&tally->left_out);
   }
-  waiting_.push_back(
-      {static_cast<uint32_t>(window_steps_.size()) + 1, when, tally_});
   window_steps_.clear();
-  window_ = sample_every_;
-}
-
-void LoadSession::SetSampleEvery(uint32_t steps) {
-  if (steps == sample_every_) return;
-  sample_every_ = steps;
-  window_ = client::StepSampler::FirstWindow(steps, shift_);
+  waiting_.push_back({window_.Close(), when, tally_});
 }
 
 void LoadSession::Write(grpc::ByteBuffer message) {
@@ -172,7 +161,7 @@ void LoadSession::OnPlan(int64_t basis, size_t bytes) {
   Bump<uint64_t>(&answered->plan_bytes, bytes);
   if (!closed_loop_) return;
   // A throttled worker runs on; only its samples are answered.
-  for (uint32_t i = 0; i < answers * sample_every_; ++i) {
+  for (uint32_t i = 0; i < answers * window_.interval(); ++i) {
     Take(now);
   }
 }
@@ -188,14 +177,14 @@ void LoadSession::OnOther() {
   switch (response.body_case()) {
     case v1::ConnectResponse::kWelcome:
       usual_sample_every_ = std::max(1u, response.welcome().sample_every());
-      SetSampleEvery(usual_sample_every_);
+      window_.SetInterval(usual_sample_every_);
       inventory_due_ = true;
       break;
     case v1::ConnectResponse::kThrottle:
-      SetSampleEvery(std::max(1u, response.throttle().sample_every()));
+      window_.SetInterval(std::max(1u, response.throttle().sample_every()));
       if (tally_ == nullptr) break;
-      RaiseTo(&tally_->most_sample_every, sample_every_);
-      if (sample_every_ <= usual_sample_every_) {
+      RaiseTo(&tally_->most_sample_every, window_.interval());
+      if (window_.interval() <= usual_sample_every_) {
         RaiseTo(&tally_->last_relief, NowNanos());
       }
       break;

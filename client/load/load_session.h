@@ -24,6 +24,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "client/cpp/sample_window.h"
 #include "client/load/latency_histogram.h"
 #include "client/load/load_script.h"
 #include "grpcpp/generic/generic_stub.h"
@@ -61,8 +62,7 @@ struct PhaseTally {
 class LoadSession final
     : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  // `script` outlives the session.
-  // `shift` as of client::StepSampler.
+  // `script` outlives the session; `shift` as of client::SampleWindow.
   LoadSession(const LoadScript* script,
               const std::shared_ptr<grpc::Channel>& channel, uint64_t shift);
 
@@ -109,13 +109,11 @@ class LoadSession final
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The time `when` of a step has come: it closes its window, or is left out.
   void Take(int64_t when) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void SetSampleEvery(uint32_t steps) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Write(grpc::ByteBuffer message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Gives up the hold once.
   bool LetGo() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const LoadScript* const script_;
-  const uint64_t shift_;
   grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer> stub_;
   grpc::ClientContext context_;
   // Between StartRead and OnReadDone gRPC's.
@@ -137,11 +135,10 @@ class LoadSession final
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
   uint64_t sequence_number_ ABSL_GUARDED_BY(mu_) = 1;
   int64_t next_step_ ABSL_GUARDED_BY(mu_) = 0;
-  // At first, and now.
+  // The interval at first.
   uint32_t usual_sample_every_ ABSL_GUARDED_BY(mu_) = 1;
-  uint32_t sample_every_ ABSL_GUARDED_BY(mu_) = 1;
-  // Steps of the window at hand, and whose they are that came so far.
-  uint32_t window_ ABSL_GUARDED_BY(mu_) = 1;
+  client::SampleWindow window_ ABSL_GUARDED_BY(mu_);
+  // Whose steps those of the open window are.
   std::vector<PhaseTally*> window_steps_ ABSL_GUARDED_BY(mu_);
   std::deque<Sample> waiting_ ABSL_GUARDED_BY(mu_);
   std::deque<Sent> sent_ ABSL_GUARDED_BY(mu_);

@@ -17,8 +17,8 @@ class Clock {
   virtual absl::Duration Monotonic() const = 0;
   // For people and for files.
   virtual absl::Time Wall() const = 0;
-  // CPU time that the process has used, without its YieldingThreads; a clock of
-  // tests uses none.
+  // CPU time that the process has used, without its YieldingThreads; by default
+  // none.
   virtual absl::Duration ProcessCpu() const { return absl::ZeroDuration(); }
 };
 

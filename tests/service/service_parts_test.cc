@@ -19,6 +19,7 @@
 #include "server/service/status_bridge.h"
 #include "server/service/step_window.h"
 #include "server/service/sweeper_thread.h"
+#include "tests/testing/fake_clock.h"
 #include "tests/testing/small_device.h"
 #include "tests/testing/status_matchers.h"
 
@@ -233,26 +234,20 @@ TEST(OverloadGuardTest, CountsWhatIsStillSentByTheOldInterval) {
 }
 
 TEST(CpuPressureTest, IsTheShareOfTheLastWindow) {
-  class BusyClock final : public Clock {
-   public:
-    absl::Duration Monotonic() const override { return now; }
-    absl::Time Wall() const override { return absl::UnixEpoch(); }
-    absl::Duration ProcessCpu() const override { return used; }
-    absl::Duration now = absl::Seconds(5);
-    absl::Duration used = absl::Seconds(1);
-  };
-  BusyClock clock;
+  FakeClock clock;
+  clock.Advance(absl::Seconds(5));
+  clock.Use(absl::Seconds(1));
   CpuPressure pressure(&clock, 2);
   const auto after = [&](int ms, int cpu_ms) {
-    clock.now += absl::Milliseconds(ms);
-    clock.used += absl::Milliseconds(cpu_ms);
-    return pressure.Busy(clock.now).last;
+    clock.Advance(absl::Milliseconds(ms));
+    clock.Use(absl::Milliseconds(cpu_ms));
+    return pressure.Busy(clock.Monotonic()).last;
   };
   EXPECT_EQ(after(10, 20), 0);
   EXPECT_DOUBLE_EQ(after(10, 10), 0.75);
   EXPECT_DOUBLE_EQ(after(10, 0), 0.75);
   EXPECT_DOUBLE_EQ(after(90, 0), 0);
-  EXPECT_NEAR(pressure.Busy(clock.now).mean, 0.75 * 0.08 * 0.6, 1e-9);
+  EXPECT_NEAR(pressure.Busy(clock.Monotonic()).mean, 0.75 * 0.08 * 0.6, 1e-9);
   EXPECT_EQ(after(20, 50), 1);
   EXPECT_GT(UsableCores(), 0);
 }
