@@ -217,10 +217,13 @@ uint32_t RunOfGroup(const BlockTable& table, BlockId first, uint32_t most) {
 
 bool AllAliveIn(const BlockTable& table, absl::Span<const BlockId> blocks,
                 GroupId group) {
-  uint32_t most = 0;
-  for (const BlockId block : blocks) most = std::max(most, block.value());
   if (blocks.empty()) return true;
-  if (most >= table.handles()) return false;
+  // The sign is set by one out of range, and signs are collected faster than a
+  // maximum is found. Handles are below 2^31.
+  const uint32_t last = table.handles() - 1;
+  uint32_t signs = 0;
+  for (const BlockId b : blocks) signs |= b.value() | (last - b.value());
+  if (signs >= uint32_t{1} << 31) return false;
   bool all = true;
   for (const BlockId block : blocks) all &= table.alive_in(block, group);
   return all;

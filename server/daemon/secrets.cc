@@ -2,12 +2,14 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 namespace kvplace {
 namespace {
@@ -24,13 +26,13 @@ absl::StatusOr<std::string> ReadAdminToken(const std::string& path) {
   };
   errno = 0;
   std::ifstream file(path, std::ios::binary);
-  std::string token(kMostTokenLength + 3, '\0');
-  file.read(token.data(), static_cast<std::streamsize>(token.size()));
+  std::array<char, kMostTokenLength + 3> bytes;
+  file.read(bytes.data(), std::streamsize{bytes.size()});
   if (!file.eof() && !file.good()) {
     return wrong(std::strerror(errno == 0 ? EIO : errno));
   }
-  token.resize(static_cast<size_t>(file.gcount()));
-  absl::StripAsciiWhitespace(&token);
+  const std::string token(absl::StripAsciiWhitespace(
+      absl::string_view(bytes.data(), static_cast<size_t>(file.gcount()))));
   if (token.size() < kLeastTokenLength || token.size() > kMostTokenLength) {
     return wrong(absl::StrCat("holds ", token.size(), " characters, expected ",
                               kLeastTokenLength, "..", kMostTokenLength));

@@ -40,9 +40,10 @@ class Plot(unittest.TestCase):
         return ["".join(one.itertext()) for one in root.iter(SVG + "text")]
 
     def test_every_policy_of_the_run(self):
-        root, _ = self.plot(SAMPLE, "--policy", "all", "--format", "json")
+        run = (SAMPLE, "--steps", "0:40", "--policy", "all", "--format", "json")
+        root, _ = self.plot(*run)
         policies = [one["policy"] + ("*" if one["clairvoyant"] else "") for one in
-                    json.loads(simulate(SAMPLE, "--policy", "all", "--format", "json").stdout)["results"]]
+                    json.loads(simulate(*run).stdout)["results"]]
         lines = {one.find(SVG + "title").text: one for one in self.group(root, "line")}
         self.assertEqual(sorted(lines), sorted([*policies, "roofline"]))
         bars = [one.find(SVG + "text").text for one in self.group(root, "bar")]
@@ -113,7 +114,7 @@ class Plot(unittest.TestCase):
     def test_the_same_run_gives_the_same_file(self):
         files = []
         for _ in range(2):
-            self.plot(SAMPLE, "--policy", "all")
+            self.plot(SAMPLE, "--steps", "0:40", "--policy", "all")
             with open(self.svg, "rb") as file:
                 files.append(file.read())
         self.assertEqual(files[0], files[1])
