@@ -121,6 +121,9 @@ void RegisterAll() {
       add(prefix + std::to_string(blocks),
           [=](benchmark::State& s) { Hear(s, policy, 1, blocks, kReadShare); });
     }
+    // As a server of many workers has it: the same sizes, seldom in the caches.
+    add(prefix + "64x32768/sparse",
+        [=](benchmark::State& s) { Hear(s, policy, 64, 32u << 10, 32); });
     // Two rounds: what a node has in the caches is gone when its turn comes.
     add(prefix + "64x1048576", [=](benchmark::State& s) {
       Hear(s, policy, 64, 1u << 20, kReadShare);

@@ -51,16 +51,10 @@ void AccessStats::Count(BlockId block, uint32_t now) {
 }
 
 void AccessStats::OnReads(absl::Span<const BlockId> blocks, StepIndex step) {
-  const uint32_t now = Offset(step);
   if (counts()) {
-    for (const BlockId block : blocks) {
-      Count(block, now);
-      last_read_[block.value()] = now;
-    }
-    return;
+    for (const BlockId block : blocks) Count(block, Offset(step));
   }
-  uint32_t* const last_read = last_read_.data();
-  for (const BlockId block : blocks) last_read[block.value()] = now;
+  for (const BlockId block : blocks) MarkRead(block, step);
 }
 
 double AccessStats::LogCount(BlockId block) const {

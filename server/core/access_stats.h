@@ -36,6 +36,10 @@ class AccessStats {
   // REQUIRES: steps of one block never fall.
   void OnRead(BlockId block, StepIndex step) { OnReads({&block, 1}, step); }
   void OnReads(absl::Span<const BlockId> blocks, StepIndex step);
+  // The same of one block. REQUIRES: counts are not kept.
+  void MarkRead(BlockId block, StepIndex step) {
+    last_read_[block.value()] = Offset(step);
+  }
 
   bool ever_read(BlockId block) const {
     return last_read_[block.value()] != kNever;

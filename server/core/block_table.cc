@@ -199,8 +199,6 @@ void BlockTable::ForgetIfEmpty(SequenceId sequence) {
   slots_.erase(it);
 }
 
-// Two loops without a way out: the reads of a step go through here, and next to
-// none of them is wrong.
 uint32_t RunOfGroup(const BlockTable& table, BlockId first, uint32_t most) {
   const GroupId group = table.group(first);
   const auto in_group = [&](uint32_t i) {
@@ -215,15 +213,19 @@ uint32_t RunOfGroup(const BlockTable& table, BlockId first, uint32_t most) {
   return count;
 }
 
-bool AllAliveIn(const BlockTable& table, absl::Span<const BlockId> blocks,
-                GroupId group) {
+bool AllInRange(const BlockTable& table, absl::Span<const BlockId> blocks) {
   if (blocks.empty()) return true;
   // The sign is set by one out of range, and signs are collected faster than a
   // maximum is found. Handles are below 2^31.
   const uint32_t last = table.handles() - 1;
   uint32_t signs = 0;
   for (const BlockId b : blocks) signs |= b.value() | (last - b.value());
-  if (signs >= uint32_t{1} << 31) return false;
+  return signs < uint32_t{1} << 31;
+}
+
+bool AllAliveIn(const BlockTable& table, absl::Span<const BlockId> blocks,
+                GroupId group) {
+  if (!AllInRange(table, blocks)) return false;
   bool all = true;
   for (const BlockId block : blocks) all &= table.alive_in(block, group);
   return all;

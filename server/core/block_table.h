@@ -145,7 +145,9 @@ class BlockTable {
 // its group. REQUIRES: alive(first).
 uint32_t RunOfGroup(const BlockTable& table, BlockId first, uint32_t most);
 
-// Whatever the blocks are: all in range, and alive_in(block, group).
+// Whatever the blocks are: all are handles of the table.
+bool AllInRange(const BlockTable& table, absl::Span<const BlockId> blocks);
+// And alive_in(block, group).
 bool AllAliveIn(const BlockTable& table, absl::Span<const BlockId> blocks,
                 GroupId group);
 

@@ -12,9 +12,14 @@ namespace kvplace {
 namespace {
 
 // A queue is this many times as long as the most evictions of a recent step,
-// and so much longer: devices below that always get their whole queue.
+// and longer by a share of what is in HBM, within limits: the shortest is the
+// whole queue of a small device, the longest a second burst of a large one.
 constexpr double kQueueFactor = 4;
-constexpr size_t kSpareEvictions = 1024;
+// What is left of a burst of evictions a step later.
+constexpr double kBurstMemory = 63.0 / 64.0;
+constexpr uint64_t kSpareShare = 32;
+constexpr uint64_t kLeastSpare = 256;
+constexpr uint64_t kMostSpare = 1024;
 
 }  // namespace
 
@@ -181,7 +186,8 @@ size_t DeviceModel::EvictionBound() const {
   if (!finished_) return residency_.resident_blocks();
   // Not cut to what is in HBM: a queue may rank blocks in DRAM too.
   return static_cast<size_t>(recent_evictions_ * kQueueFactor) +
-         kSpareEvictions;
+         std::clamp(residency_.resident_blocks() / kSpareShare, kLeastSpare,
+                    kMostSpare);
 }
 
 void DeviceModel::Refresh() {
@@ -250,22 +256,44 @@ absl::Status DeviceModel::CheckAliveIn(BlockId block, GroupId group) const {
   return absl::OkStatus();
 }
 
-absl::Status DeviceModel::CheckHeard(const PhaseUpdate& phase) const {
-  if (!AllAliveIn(blocks_, phase.reads, phase.group)) {
-    for (const BlockId block : phase.reads) {
-      if (auto s = CheckAliveIn(block, phase.group); !s.ok()) return s;
-    }
-  }
-  for (const BlockId block : phase.near_misses) {
-    if (auto s = CheckAlive(block); !s.ok()) return s;
+absl::Status DeviceModel::CheckEach(const PhaseUpdate& phase) const {
+  for (const BlockId block : phase.reads) {
+    if (auto s = CheckAliveIn(block, phase.group); !s.ok()) return s;
   }
   return absl::OkStatus();
 }
 
+absl::Status DeviceModel::HearReads(const PhaseUpdate& phase, int64_t* hits) {
+  for (const BlockId block : phase.near_misses) {
+    if (auto s = CheckAlive(block); !s.ok()) return s;
+  }
+  if (!AllInRange(blocks_, phase.reads)) return CheckEach(phase);
+  // A block's state is in several arrays. Where little is done with each, all
+  // of them in one pass: then the misses of the cache come together.
+  bool alive = true;
+  const auto hear = [&](BlockId block) {
+    alive &= blocks_.alive_in(block, phase.group);
+    stats_.MarkRead(block, step_);
+  };
+  if (orders_.recency && !stats_.counts()) {
+    // Blocks in HBM are those that the list has.
+    *hits = orders_.recency->TouchHeld(phase.reads, hear);
+  } else if (orders_.ranking && listening_ranking() == nullptr) {
+    *hits = 0;
+    for (const BlockId block : phase.reads) {
+      hear(block);
+      *hits += residency_.tier(block) == Tier::kHbm;
+    }
+  } else {
+    if (!AllAliveIn(blocks_, phase.reads, phase.group)) return CheckEach(phase);
+    stats_.OnReads(phase.reads, step_);
+    *hits = IndexReads(phase);
+  }
+  return alive ? absl::OkStatus() : CheckEach(phase);
+}
+
 int64_t DeviceModel::IndexReads(const PhaseUpdate& phase) {
   if (phase.reads.empty()) return 0;
-  // Blocks in HBM are those that the list has.
-  if (orders_.recency) return orders_.recency->TouchHeld(phase.reads);
   if (BlockRanking* const ranking = listening_ranking()) {
     const int64_t hits = residency_.FindHbm(phase.reads, &in_hbm_);
     ranking->OnReads(blocks_, phase.group, Offset(step_),
@@ -274,12 +302,7 @@ int64_t DeviceModel::IndexReads(const PhaseUpdate& phase) {
                      in_hbm_);
     return hits;
   }
-  if (orders_.ranks) {
-    for (const BlockId block : phase.reads) {
-      residency_.tier(block) == Tier::kHbm ? AddToIndex(block)
-                                           : AddToOutsiders(block);
-    }
-  }
+  if (orders_.ranks || orders_.recency) Rerank(phase.reads);
   return CountHbm(residency_, phase.reads);
 }
 
@@ -311,9 +334,8 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
     }
     if (orders_.ranking) orders_.ranking->OnBirth(birth);
   }
-  if (auto s = CheckHeard(phase); !s.ok()) return s;
-  stats_.OnReads(phase.reads, step_);
-  const int64_t hits = IndexReads(phase);
+  int64_t hits = 0;
+  if (auto s = HearReads(phase, &hits); !s.ok()) return s;
   Rerank(phase.reranked);
   if (phase.routed_reads > hits) {
     return absl::FailedPreconditionError(
@@ -406,7 +428,7 @@ void DeviceModel::EndStep(const StepAccount& account) {
   if (detail_ == StepDetail::kAll || !orders_.ranking) refresh_due_ = true;
   finished_ = account;
   recent_evictions_ = std::max(static_cast<double>(evictions_in_step_),
-                               recent_evictions_ * (15.0 / 16.0));
+                               recent_evictions_ * kBurstMemory);
 }
 
 }  // namespace kvplace

@@ -147,7 +147,7 @@ class DeviceModel {
   StepIndex step() const { return step_; }
   // Totals of the last finished step; none before the first.
   const std::optional<StepAccount>& finished_step() const { return finished_; }
-  // Blocks evicted in one step lately: a maximum that decays by 1/16 per step.
+  // Blocks evicted in one step lately: a maximum that decays by 1/64 per step.
   double recent_evictions() const { return recent_evictions_; }
   // Length of the longest eviction queue that is of use in one plan.
   size_t EvictionBound() const;
@@ -166,8 +166,11 @@ class DeviceModel {
   void RebuildRanking();
   // Counts of reads from now on, or none (0).
   void SetCounting(double decay);
-  // The phase's reads and near misses are blocks that may be.
-  absl::Status CheckHeard(const PhaseUpdate& phase) const;
+  // The phase's reads and near misses; *hits: how many of the reads were in
+  // HBM. Errors where one of them is not a block that may be.
+  absl::Status HearReads(const PhaseUpdate& phase, int64_t* hits);
+  // What of the phase's reads is wrong.
+  absl::Status CheckEach(const PhaseUpdate& phase) const;
   // The phase's reads, whatever the index is; returns how many were in HBM.
   int64_t IndexReads(const PhaseUpdate& phase);
   void HearPhase(const PhaseUpdate& phase, int64_t hits);

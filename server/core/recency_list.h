@@ -40,13 +40,16 @@ class RecencyList {
     log_[end_++] = block;
   }
   // Touches those that are in the list, one after the other, and leaves out the
-  // others; returns how many it touched. REQUIRES: no repeats.
-  uint32_t TouchHeld(absl::Span<const BlockId> blocks) {
+  // others; returns how many it touched. Calls also(block) of each, in the same
+  // pass. REQUIRES: no repeats.
+  template <typename Also>
+  uint32_t TouchHeld(absl::Span<const BlockId> blocks, Also also) {
     uint32_t touched = 0;
     for (size_t i = 0; i < blocks.size(); i += kRoom) {
       MakeRoom();
       uint32_t end = end_;
       for (const BlockId block : blocks.subspan(i, kRoom)) {
+        also(block);
         uint32_t& place = places_[block.value()];
         const bool held = place != kOut;
         log_[end] = block;

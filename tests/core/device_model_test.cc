@@ -327,7 +327,7 @@ TEST_F(DeviceModelTest, RecentEvictionsAreAMaximumThatDecays) {
   for (int i = 1; i <= 20; ++i) {
     ASSERT_THAT(model_.BeginStep(StepIndex(10 + i)), IsOk());
     model_.EndStep(account_);
-    EXPECT_NEAR(model_.recent_evictions(), 2 * std::pow(15.0 / 16, i), 1e-12);
+    EXPECT_NEAR(model_.recent_evictions(), 2 * std::pow(63.0 / 64, i), 1e-12);
   }
 }
 

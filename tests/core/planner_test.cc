@@ -341,14 +341,29 @@ TEST(PlannerBound, EverythingAtFirstThenWhatRecentStepsEvicted) {
     model.EndStep(account);
   };
   step(0, {});
-  EXPECT_EQ(model.EvictionBound(), 1024u);
+  EXPECT_EQ(model.EvictionBound(), kBlocks / 32);
   step(1, IdRange(0, 1600));
-  EXPECT_EQ(model.EvictionBound(), 4 * 1600u + 1024);
+  EXPECT_EQ(model.EvictionBound(), 4 * 1600u + (kBlocks - 1600) / 32);
   step(2, {});
-  EXPECT_EQ(model.EvictionBound(), 4 * 1500u + 1024);
+  EXPECT_EQ(model.EvictionBound(), 4 * 1575u + (kBlocks - 1600) / 32);
   // A plan that needed all of its queue makes the next one longer.
-  step(3, IdRange(1600, 4 * 1500 + 1024));
-  EXPECT_GT(model.EvictionBound(), 4 * 1500u + 1024);
+  step(3, IdRange(1600, model.EvictionBound()));
+  EXPECT_GT(model.EvictionBound(), 4 * 1575u + (kBlocks - 1600) / 32);
+}
+
+TEST(PlannerBound, SpareWithinLimits) {
+  const StaticPolicy policy;
+  for (const auto& [blocks, spare] :
+       {std::pair{100u, 256u}, std::pair{100000u, 1024u}}) {
+    DeviceModel model(SmallDevice(1, blocks, blocks), &policy);
+    ASSERT_THAT(model.AddInventory({SequenceId(1), GroupId(0), 0, BlockId(0),
+                                    blocks, Tier::kHbm}),
+                IsOk());
+    model.FinishInventory(StepIndex(0));
+    ASSERT_THAT(model.BeginStep(StepIndex(0)), IsOk());
+    model.EndStep({});
+    EXPECT_EQ(model.EvictionBound(), spare);
+  }
 }
 
 }  // namespace

@@ -29,7 +29,11 @@ TEST(RecencyList, OldestFirst) {
   list.Touch(BlockId(4));
   list.Touch(BlockId(3));
   EXPECT_EQ(Order(list), Ids({0, 4, 3}));
-  EXPECT_EQ(list.TouchHeld(Ids({0, 1, 3})), 2u);
+  std::vector<BlockId> all;
+  EXPECT_EQ(list.TouchHeld(Ids({0, 1, 3}),
+                           [&all](BlockId block) { all.push_back(block); }),
+            2u);
+  EXPECT_EQ(all, Ids({0, 1, 3}));
   EXPECT_EQ(Order(list), Ids({4, 0, 3}));
   list.Remove(BlockId(4));
   list.Remove(BlockId(4));
@@ -81,7 +85,7 @@ TEST_P(RecencyListTwin, RandomOperations) {
         ++held;
         touch(b);
       }
-      ASSERT_EQ(list.TouchHeld(blocks), held);
+      ASSERT_EQ(list.TouchHeld(blocks, [](BlockId) {}), held);
     } else if (choice < 800) {
       list.Remove(block);
       twin.remove(block);

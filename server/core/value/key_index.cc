@@ -11,28 +11,35 @@ constexpr size_t kLanes = 8;
 using Shorts = int16_t __attribute__((vector_size(2 * kLanes)));
 constexpr size_t kStretch = 32;
 
-// A bit for each lane of a comparison, which is all ones or none.
-uint32_t BitsOf(Shorts lanes) {
-  std::array<uint64_t, 2> words;
-  static_assert(sizeof(words) == sizeof(lanes));
-  std::memcpy(&words, &lanes, sizeof(words));
-  const auto bits = [](uint64_t word) {
-    // One bit of each lane, and their sum in the highest.
-    return static_cast<uint32_t>(
-        ((word & 0x0008'0004'0002'0001) * 0x0001'0001'0001'0001) >> 48);
-  };
-  return bits(words[0]) | bits(words[1]) << 4;
-}
-
-// Bit i: least <= keys[i] < limit, of kStretch keys.
-uint32_t Between(const int16_t* keys, int16_t least, int16_t limit) {
+// Bit i: least <= keys[i] < limit, of 2 * kLanes keys.
+uint32_t BetweenOfTwo(const int16_t* keys, int16_t least, int16_t limit) {
+  std::array<Shorts, 2> held;
+  std::memcpy(held.data(), keys, sizeof(held));
+  // All ones or none in each lane.
+  const Shorts low = (held[0] >= least) & (held[0] < limit);
+  const Shorts high = (held[1] >= least) & (held[1] < limit);
+#ifdef __SSE2__
+  return static_cast<uint32_t>(
+      __builtin_ia32_pmovmskb128(__builtin_ia32_packsswb128(low, high)));
+#else
+  std::array<uint64_t, 4> words;
+  std::memcpy(words.data(), &low, sizeof(low));
+  std::memcpy(words.data() + 2, &high, sizeof(high));
   uint32_t mask = 0;
-  for (size_t first = 0; first < kStretch; first += kLanes) {
-    Shorts held;
-    std::memcpy(&held, keys + first, sizeof(held));
-    mask |= BitsOf((held >= least) & (held < limit)) << first;
+  for (size_t i = 0; i < words.size(); ++i) {
+    // One bit of each lane, and their sum in the highest.
+    const uint64_t bits =
+        ((words[i] & 0x0008'0004'0002'0001) * 0x0001'0001'0001'0001) >> 48;
+    mask |= static_cast<uint32_t>(bits) << (4 * i);
   }
   return mask;
+#endif
+}
+
+// The same of kStretch keys.
+uint32_t Between(const int16_t* keys, int16_t least, int16_t limit) {
+  return BetweenOfTwo(keys, least, limit) |
+         BetweenOfTwo(keys + 2 * kLanes, least, limit) << (2 * kLanes);
 }
 
 }  // namespace
