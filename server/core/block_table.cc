@@ -199,18 +199,18 @@ void BlockTable::ForgetIfEmpty(SequenceId sequence) {
   slots_.erase(it);
 }
 
-uint32_t RunOfGroup(const BlockTable& table, BlockId first, uint32_t most) {
-  const GroupId group = table.group(first);
-  const auto in_group = [&](uint32_t i) {
-    return table.alive_in(BlockId(first.value() + i), group);
-  };
+uint32_t BlockTable::RunOfGroup(BlockId first, uint32_t most) const {
+  const uint16_t* const groups = &group_[first.value()];
   // Nearly always all of them; without branches that is fast.
-  bool all = true;
-  for (uint32_t i = 1; i < most; ++i) all &= in_group(i);
-  if (all) return most;
-  uint32_t count = 1;
-  while (count < most && in_group(count)) ++count;
-  return count;
+  uint16_t differ = 0;
+  for (uint32_t i = 0; i < most; ++i) {
+    differ = static_cast<uint16_t>(differ | (groups[i] ^ groups[0]));
+  }
+  if (differ == 0) return most;
+  return static_cast<uint32_t>(
+      std::find_if(groups, groups + most,
+                   [=](uint16_t group) { return group != groups[0]; }) -
+      groups);
 }
 
 bool AllInRange(const BlockTable& table, absl::Span<const BlockId> blocks) {

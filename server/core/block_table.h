@@ -91,6 +91,9 @@ class BlockTable {
   bool alive_in(BlockId block, GroupId group) const {
     return group_[block.value()] == group.value();
   }
+  // How many of the `most` handles from `first` on, without a break, are alive
+  // in its group. REQUIRES: alive(first); all in range.
+  uint32_t RunOfGroup(BlockId first, uint32_t most) const;
   // REQUIRES (these four): alive(block).
   GroupId group(BlockId block) const { return GroupId(group_[block.value()]); }
   uint32_t page(BlockId block) const { return page_[block.value()]; }
@@ -141,9 +144,19 @@ class BlockTable {
   absl::flat_hash_map<SequenceId, uint32_t> slots_;
 };
 
-// How many of the `most` handles from `first` on, without a break, are alive in
-// its group. REQUIRES: alive(first).
-uint32_t RunOfGroup(const BlockTable& table, BlockId first, uint32_t most);
+// Calls run(first, count, group) of each run of blocks of one group in the
+// list; those that are not alive are in none.
+template <typename Run>
+void ForEachRun(const BlockTable& table, absl::Span<const BlockId> list,
+                Run run) {
+  for (size_t first = 0, end; first < list.size(); first = end) {
+    end = first + 1;
+    if (!table.alive(list[first])) continue;
+    const GroupId group = table.group(list[first]);
+    while (end < list.size() && table.alive_in(list[end], group)) ++end;
+    run(first, end - first, group);
+  }
+}
 
 // Whatever the blocks are: all are handles of the table.
 bool AllInRange(const BlockTable& table, absl::Span<const BlockId> blocks);

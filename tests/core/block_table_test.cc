@@ -85,6 +85,17 @@ TEST(BlockTable, AllAliveInOneGroup) {
   EXPECT_FALSE(AllAliveIn(table, Ids({UINT32_MAX}), GroupId(1)));
 }
 
+TEST(BlockTable, RunsOfOneGroup) {
+  BlockTable table(SmallDevice(2, 8, 8));
+  ASSERT_THAT(table.Add(Range(1, 0, 0, 0, 5)), IsOk());
+  ASSERT_THAT(table.Add(Range(1, 1, 0, 5, 2)), IsOk());
+  ASSERT_THAT(table.Add(Range(1, 0, 5, 8, 1)), IsOk());
+  EXPECT_EQ(table.RunOfGroup(BlockId(0), 4), 4u) << "as many as asked for";
+  EXPECT_EQ(table.RunOfGroup(BlockId(1), 12), 4u) << "another group";
+  EXPECT_EQ(table.RunOfGroup(BlockId(5), 3), 2u) << "one that is not alive";
+  EXPECT_EQ(table.RunOfGroup(BlockId(8), 1), 1u);
+}
+
 TEST(BlockTable, EveryMisuseHasItsError) {
   BlockTable table(SmallDevice(2, 8, 4));
   ASSERT_THAT(table.Add(Range(1, 0, 0, 0, 4)), IsOk());

@@ -175,6 +175,18 @@ void BlockHistory::ColumnsAt(absl::Span<const BlockId> blocks, uint32_t now,
               now, out);
 }
 
+// Counts and age are as of the read; only the margin is raised.
+void BlockHistory::ColumnsAfterRead(absl::Span<const BlockId> blocks,
+                                    uint32_t now, FeatureColumns* out) const {
+  ColumnsAt(blocks, now, out);
+  auto& [long_count, short_count, age, peak, margin, positive] = *out;
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    margin[i] = std::max(margin[i], kMarginIfRead * kMarginScale);
+    positive[i] = margin[i];
+    peak[i] = std::max(peak[i], margin[i]);
+  }
+}
+
 void BlockHistory::OnMargin(BlockId block, uint32_t step, int margin) {
   Record& record = records_[block.value()];
   margin = std::clamp(margin, -kMostMargin, kMostMargin);

@@ -79,6 +79,10 @@ class BlockHistory {
   // At() of at most kFeatureBatch blocks.
   void ColumnsAt(absl::Span<const BlockId> blocks, uint32_t now,
                  FeatureColumns* out) const;
+  // IfRead() of at most kFeatureBatch blocks; of those that `now` has not read
+  // anything.
+  void ColumnsAfterRead(absl::Span<const BlockId> blocks, uint32_t now,
+                        FeatureColumns* out) const;
 
   // log2 of the share of steps that read the block, decayed by 0.8 per step, in
   // 1/1024 octaves from -10 octaves up: what lfu ranks by. Now, and after a

@@ -261,18 +261,14 @@ void BlockRanking::ScoreBlocks(absl::Span<const BlockId> list,
        list.remove_prefix(std::min(kFeatureBatch, list.size()))) {
     const auto batch = list.first(std::min(kFeatureBatch, list.size()));
     history_.ColumnsAt(batch, now_, &columns);
-    for (size_t first = 0, end; first < batch.size(); first = end) {
-      end = first + 1;
-      if (!blocks.alive(batch[first])) continue;
-      const GroupId group = blocks.group(batch[first]);
-      while (end < batch.size() && blocks.alive_in(batch[end], group)) ++end;
-      model_.LogProbabilities(group, columns, first, end - first, &logs);
+    ForEachRun(blocks, batch, [&](size_t first, size_t count, GroupId group) {
+      model_.LogProbabilities(group, columns, first, count, &logs);
       const bool lists_dram = lists_wanted_[group.value()] != 0;
-      for (size_t i = first; i < end; ++i) {
+      for (size_t i = first; i < first + count; ++i) {
         keys_.Set(batch[i], ListedTier(residency.tier(batch[i]), lists_dram),
                   KeyOfLog(logs[i], group));
       }
-    }
+    });
   }
 }
 
@@ -312,7 +308,7 @@ void BlockRanking::ScoreBatch(uint32_t first, uint32_t count,
       ++first;
       continue;
     }
-    const uint32_t run = RunOfGroup(blocks, BlockId(first), end - first);
+    const uint32_t run = blocks.RunOfGroup(BlockId(first), end - first);
     ScoreRun(first, run, blocks.group(BlockId(first)), columns, residency);
     first += run;
   }

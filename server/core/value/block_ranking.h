@@ -203,6 +203,10 @@ class BlockRanking {
   void ShortlistVictims(const BlockTable& blocks, const Residency& residency);
   // Counts what was missed and what of it was worth it as well.
   void ShortlistWanted(const BlockTable& blocks, const Residency& residency);
+  // At most kFeatureBatch of the step's misses.
+  void ShortlistMissed(absl::Span<const BlockId> missed,
+                       const BlockTable& blocks, const Residency& residency,
+                       std::vector<size_t>* missed_now);
   // Of what each group has missed just now.
   void AdmitSurprises(const std::vector<size_t>& missed_now);
   bool WorthIt(BlockId block, GroupId group) const {

@@ -214,6 +214,36 @@ void BlockRanking::OrderByGroup(const BlockTable& blocks) {
   }
 }
 
+void BlockRanking::ShortlistMissed(absl::Span<const BlockId> missed,
+                                   const BlockTable& blocks,
+                                   const Residency& residency,
+                                   std::vector<size_t>* missed_now) {
+  FeatureColumns columns;
+  std::array<float, kFeatureBatch> logs;
+  const bool follows_values = FollowsValues();
+  if (follows_values) history_.ColumnsAfterRead(missed, now_, &columns);
+  ForEachRun(blocks, missed, [&](size_t first, size_t count, GroupId group) {
+    if (follows_values) {
+      model_.LogProbabilities(group, columns, first, count, &logs);
+    }
+    const int32_t threshold = Threshold(group, false);
+    size_t wanted = 0;
+    for (size_t i = first; i < first + count; ++i) {
+      const BlockId block = missed[i];
+      // The handle of a block that was read may be another's by now.
+      const int32_t key = follows_values && history_.last_read(block) == now_
+                              ? KeyOfLog(logs[i], group)
+                              : KeyIfRead(block, group);
+      if (key < threshold) continue;
+      ++wanted;
+      if (residency.tier(block) == Tier::kDram) short_wanted_.push_back(block);
+    }
+    missed_[group.value()].all += static_cast<float>(count);
+    missed_[group.value()].wanted += static_cast<float>(wanted);
+    (*missed_now)[group.value()] += count;
+  });
+}
+
 void BlockRanking::ShortlistWanted(const BlockTable& blocks,
                                    const Residency& residency) {
   for (Missed& missed : missed_) {
@@ -223,15 +253,10 @@ void BlockRanking::ShortlistWanted(const BlockTable& blocks,
   short_wanted_.clear();
   std::vector<size_t>& now = ends_;
   now.assign(missed_.size(), 0);
-  for (const BlockId block : events_.misses) {
-    if (!blocks.alive(block)) continue;
-    const GroupId group = blocks.group(block);
-    Missed& missed = missed_[group.value()];
-    missed.all += 1;
-    ++now[group.value()];
-    if (!WorthIt(block, group)) continue;
-    missed.wanted += 1;
-    if (residency.tier(block) == Tier::kDram) short_wanted_.push_back(block);
+  for (absl::Span<const BlockId> rest = events_.misses; !rest.empty();
+       rest.remove_prefix(std::min(kFeatureBatch, rest.size()))) {
+    ShortlistMissed(rest.first(std::min(kFeatureBatch, rest.size())), blocks,
+                    residency, &now);
   }
   AdmitSurprises(now);
   const auto add_evicted = [&](BlockId block) {

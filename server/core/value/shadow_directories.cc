@@ -100,15 +100,15 @@ absl::string_view Name(Leader leader) {
 
 ShadowDirectories::ShadowDirectories(const DeviceConfig& device, uint32_t lead)
     : device_(device),
-      shift_(ShiftFor(device.handles())),
-      capacity_(CapacityOf(device, shift_)),
+      sample_{ShiftFor(device.handles())},
+      capacity_(CapacityOf(device, sample_.shift)),
       hbm_(SecondsPerByte(device.profile.hbm)),
       dram_(SecondsPerByte(EffectiveDramRead(device))),
-      ahead_(AheadOf(shift_, capacity_) + kAheadLate * (lead - 1)),
-      lru_(SampledOf(device.handles(), shift_)),
-      lfu_(SampledOf(device.handles(), shift_)),
-      lfu_rank_(SampledOf(device.handles(), shift_), kUnranked),
-      static_(SampledOf(device.handles(), shift_)),
+      ahead_(AheadOf(sample_.shift, capacity_) + kAheadLate * (lead - 1)),
+      lru_(SampledOf(device.handles(), sample_.shift)),
+      lfu_(SampledOf(device.handles(), sample_.shift)),
+      lfu_rank_(SampledOf(device.handles(), sample_.shift), kUnranked),
+      static_(SampledOf(device.handles(), sample_.shift)),
       promotions_(device.groups.size()),
       rates_(device.groups.size()),
       reads_now_(device.groups.size()),
@@ -131,7 +131,7 @@ void ShadowDirectories::Clear() {
 }
 
 void ShadowDirectories::Start(BlockId block) {
-  const uint32_t i = Index(block);
+  const uint32_t i = sample_.Index(block);
   static_[i] = true;
   if (lru_size_ >= capacity_) return;
   lru_.Touch(BlockId(i));
@@ -146,16 +146,18 @@ void ShadowDirectories::OnReads(absl::Span<const BlockId> blocks, GroupId group,
   const size_t before = reads_.size();
   reads_.resize(before + blocks.size());
   PackedRead* to = reads_.data() + before;
+  // A copy: what is stored might be the original, for all the compiler knows.
+  const BlockSample sample = sample_;
   for (size_t i = 0; i < blocks.size(); ++i) {
-    *to = Read(Index(blocks[i]), in_hbm[i] != 0);
-    to += sampled(blocks[i]);
+    *to = Read(sample.Index(blocks[i]), in_hbm[i] != 0);
+    to += sample.Holds(blocks[i]);
   }
   reads_.resize(static_cast<size_t>(to - reads_.data()));
   EndRun(group);
 }
 
 void ShadowDirectories::OnEnd(BlockId block) {
-  const uint32_t i = Index(block);
+  const uint32_t i = sample_.Index(block);
   static_[i] = false;
   lfu_rank_[i] = kUnranked;
   if (lru_.contains(BlockId(i))) {
@@ -245,7 +247,7 @@ void ShadowDirectories::EndStep(uint32_t step) {
 }
 
 void ShadowDirectories::Weigh() {
-  const double scale = std::ldexp(1.0, static_cast<int>(shift_)) / weight_;
+  const double scale = sample_.scale() / weight_;
   const auto fixed =
       hbm_ * static_cast<double>(device_.fixed_bytes_per_phase.count());
   seconds_ = {};

@@ -28,6 +28,23 @@ inline constexpr size_t kLeaders = 4;
 // "values", "lru", "lfu", "static".
 absl::string_view Name(Leader leader);
 
+// One block in every run of 2^shift handles, at a place that differs by run:
+// page 0 of sequences is as likely to be in the sample as any other.
+struct BlockSample {
+  uint32_t shift;
+
+  bool Holds(BlockId block) const {
+    const uint32_t run = block.value() >> shift;
+    // A multiplicative hash: the top bits of a product.
+    const auto place =
+        static_cast<uint32_t>((uint64_t{run * 2654435769u} << shift) >> 32);
+    return (block.value() & ((1u << shift) - 1)) == place;
+  }
+  // Of a block that it holds, its index in the sample.
+  uint32_t Index(BlockId block) const { return block.value() >> shift; }
+  double scale() const { return static_cast<double>(1u << shift); }
+};
+
 class ShadowDirectories {
  public:
   static constexpr uint32_t kMostSampled = 16384;
@@ -38,18 +55,13 @@ class ShadowDirectories {
 
   void Clear();
 
-  // One block in every run of 2^n handles, at a place that differs by run: page
-  // 0 of sequences is as likely to be in the sample as any other.
-  bool sampled(BlockId block) const {
-    const uint32_t run = block.value() >> shift_;
-    return (block.value() & ((1u << shift_) - 1)) == PlaceIn(run);
-  }
+  bool sampled(BlockId block) const { return sample_.Holds(block); }
 
   // Of sampled blocks: what the real device holds as the run begins, reads in
   // their order with where the device had the block, promotions, and ends.
   void Start(BlockId block);
   void OnRead(BlockId block, GroupId group, bool in_hbm) {
-    reads_.push_back(Read(Index(block), in_hbm));
+    reads_.push_back(Read(sample_.Index(block), in_hbm));
     EndRun(group);
   }
   // Of any blocks of one group: those that are sampled.
@@ -93,11 +105,6 @@ class ShadowDirectories {
     double promotions = 0;
   };
 
-  uint32_t Index(BlockId block) const { return block.value() >> shift_; }
-  uint32_t PlaceIn(uint32_t run) const {
-    // A multiplicative hash: the top bits of a product.
-    return shift_ == 0 ? 0 : (run * 2654435769u) >> (32 - shift_);
-  }
   void Play(PackedRead read, uint32_t step,
             std::array<uint32_t, kLeaders>* misses);
   void DropLowest();
@@ -105,7 +112,7 @@ class ShadowDirectories {
   void Choose();
 
   const DeviceConfig device_;
-  const uint32_t shift_;
+  const BlockSample sample_;
   const size_t capacity_;
   const double hbm_, dram_;  // seconds per byte
   // How far ahead a rule must be to be followed.

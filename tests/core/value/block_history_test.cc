@@ -148,7 +148,7 @@ TEST_P(BlockHistoryTwin, ManyAtOnceAreAsOneByOne) {
   BlockHistory history(kBlocks);
   BlockHistory twin(kBlocks);
   uint32_t step = GetParam() % 3 == 0 ? Below(9'000'000) : 0;
-  FeatureColumns at, run;
+  FeatureColumns at, run, after_read;
   for (int i = 0; i < 300; ++i) {
     step += 1 + (Below(10) == 0 ? Below(2001) : Below(3));
     std::vector<BlockId> reads;
@@ -168,6 +168,13 @@ TEST_P(BlockHistoryTwin, ManyAtOnceAreAsOneByOne) {
       twin.OnMargin(
           reads[r], step,
           margins.empty() ? BlockHistory::kUnscoredReadMargin : margins[r]);
+    }
+    history.ColumnsAfterRead(reads, step, &after_read);
+    for (size_t r = 0; r < reads.size(); ++r) {
+      const ValueFeatures alone = twin.IfRead(reads[r], step);
+      for (size_t f = 1; f < kValueFeatures; ++f) {
+        ASSERT_EQ(after_read[f - 1][r], alone[f]) << "feature " << f;
+      }
     }
     std::vector<BlockId> all = IdRange(0, kBlocks);
     std::shuffle(all.begin(), all.end(), random_);
