@@ -30,7 +30,7 @@ constexpr size_t kLongestRanking = 4096;
 // change as fast as steps read; but at least one live block in kMostSlices, and
 // at most one in kFewestSlices of a device of more than kLongestSlice. Handles
 // that are not in use cost kDeadPerLive times less.
-constexpr uint64_t kSlicePerRead = 8;
+constexpr uint64_t kSlicePerRead = 4;
 constexpr uint64_t kMostSlices = 256;
 constexpr uint64_t kFewestSlices = 8;
 constexpr uint64_t kLongestSlice = 131072;

@@ -45,9 +45,9 @@ ValueModel::ValueModel(uint32_t groups)
 }
 
 void ValueModel::Clear() {
-  all_ = Samples();
-  all_.weights = kDefaultWeights;
-  std::fill(groups_.begin(), groups_.end(), all_);
+  all_weights_ = kDefaultWeights;
+  std::fill(groups_.begin(), groups_.end(),
+            Samples{.weights = kDefaultWeights});
   for (auto& weights : scoring_) {
     std::copy(kDefaultWeights.begin(), kDefaultWeights.end(), weights.begin());
   }
@@ -71,12 +71,19 @@ void ValueModel::Learn(GroupId group, const ValueFeatures& x, bool read) {
   for (size_t i = 0; i < kValueFeatures; ++i) {
     const double scaled = variance * x[i];
     own.sums[i] += scaled * target;
-    all_.sums[i] += scaled * target;
     for (size_t j = i; j < kValueFeatures; ++j, ++pair) {
       own.pairs[pair] += scaled * x[j];
-      all_.pairs[pair] += scaled * x[j];
     }
   }
+}
+
+void ValueModel::SolveAll() {
+  Samples all;
+  for (const Samples& group : groups_) {
+    for (size_t i = 0; i < kValuePairs; ++i) all.pairs[i] += group.pairs[i];
+    for (size_t i = 0; i < kValueFeatures; ++i) all.sums[i] += group.sums[i];
+  }
+  Solve(all, kShippedSamples, kDefaultWeights, &all_weights_);
 }
 
 void ValueModel::LogProbabilities(GroupId group, const FeatureColumns& columns,
@@ -137,15 +144,12 @@ void ValueModel::Solve(const Samples& samples, double prior_count,
 }
 
 void ValueModel::EndStep(double memory) {
-  all_.Fade(memory);
   for (Samples& group : groups_) group.Fade(memory);
   const auto groups = static_cast<uint32_t>(groups_.size());
-  if (steps_ % kGroupsPerRound == 0) {
-    Solve(all_, kShippedSamples, kDefaultWeights, &all_.weights);
-  }
+  if (steps_ % kGroupsPerRound == 0) SolveAll();
   for (uint32_t g = steps_ % kGroupsPerRound; g < groups;
        g += kGroupsPerRound) {
-    Solve(groups_[g], kAllGroupsSamples, all_.weights, &groups_[g].weights);
+    Solve(groups_[g], kAllGroupsSamples, all_weights_, &groups_[g].weights);
     std::copy(groups_[g].weights.begin(), groups_[g].weights.end(),
               scoring_[g].begin());
   }

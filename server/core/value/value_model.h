@@ -84,9 +84,12 @@ class ValueModel {
   static void Solve(const Samples& samples, double prior_count,
                     const ValueWeights& prior, ValueWeights* out);
 
+  void SolveAll();
+
   const LogTable* const logs_;
   std::vector<Samples> groups_;
-  Samples all_;
+  // Of the samples of all groups.
+  ValueWeights all_weights_ = {};
   // Of groups_, for scoring.
   std::vector<std::array<float, kValueFeatures>> scoring_;
   uint32_t steps_ = 0;
