@@ -52,5 +52,8 @@ function(kvplace_add_proto_library name)
   target_link_libraries(${target} PUBLIC protobuf::libprotobuf gRPC::grpc++)
   # Generated code is not ours to mend.
   target_compile_options(${target} PRIVATE -w)
+  if(KVPLACE_SANITIZE)
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
   add_library(kvplace::${name} ALIAS ${target})
 endfunction()

@@ -11,7 +11,11 @@
 //
 // What a policy learns from a step costs ten times what it takes to follow it
 // and to answer. A process without a pause leaves that out for most steps,
-// whatever the workers were told: what waits in sockets was sent before.
+// whatever the workers were told: what waits in sockets was sent before. Each
+// window without a pause halves, besides, how much is learned from then on;
+// that comes back when the workers send all again and there is room for twice
+// the work, so that a process which cannot learn from all does not try to,
+// again and again.
 //
 // Simple on purpose: an interval that is too long loses samples, never plans.
 // Thread-safety: one thread at a time.
@@ -59,11 +63,13 @@ class OverloadGuard {
     half_empty_ = 2 * busy.mean < kRoomy;
     if (busy.last >= kFull) {
       calm_since_.reset();
+      LearnLess(now);
       if (pressed_at_ && now - *pressed_at_ < kPatience) return false;
       pressed_at_ = now;
       return Change(std::min(most_, sample_every_ * 4));
     }
-    if (!half_empty_ || !last_quick_ || sample_every_ == least_) {
+    const bool at_rest = sample_every_ == least_ && learn_every_ == 1;
+    if (!half_empty_ || !last_quick_ || at_rest) {
       calm_since_.reset();
       return false;
     }
@@ -71,12 +77,18 @@ class OverloadGuard {
     if (now - *calm_since_ < kCalm) return false;
     calm_since_.reset();
     const uint32_t factor = 4 * busy.mean < kRoomy ? 4 : 2;
+    if (sample_every_ == least_) {
+      learn_every_ = std::max(1u, learn_every_ / factor);
+      return false;
+    }
     return Change(std::max(least_, sample_every_ / factor));
   }
 
   // Before each step. True: the step's statistics should be left out.
   bool LeavesOutStatistics(CpuPressure::Shares busy) {
-    if (busy.last < kFull || ++unlearned_ >= kLearnEvery) unlearned_ = 0;
+    const uint32_t every =
+        busy.last >= kFull ? kLongestLearnEvery : learn_every_;
+    if (++unlearned_ >= every) unlearned_ = 0;
     return unlearned_ > 0;
   }
 
@@ -92,13 +104,20 @@ class OverloadGuard {
   static constexpr uint32_t kSettlingSteps = 4;
   static constexpr double kFull = 0.95;
   static constexpr double kRoomy = 0.85;
-  // Steps of a process without a pause, of which one is learned from.
-  static constexpr uint32_t kLearnEvery = 8;
+  // Of so many steps one is learned from while the process has no pause.
+  static constexpr uint32_t kLongestLearnEvery = 8;
+  // Between two changes of how much is learned: a window of the pressure.
+  static constexpr absl::Duration kLearnPatience = absl::Milliseconds(20);
   // Between two changes for want of CPU: what was sent before must come
   // through.
   static constexpr absl::Duration kPatience = absl::Milliseconds(100);
   static constexpr absl::Duration kCalm = absl::Milliseconds(250);
 
+  void LearnLess(absl::Duration now) {
+    if (learned_less_at_ && now - *learned_less_at_ < kLearnPatience) return;
+    learned_less_at_ = now;
+    learn_every_ = std::min(kLongestLearnEvery, 2 * learn_every_);
+  }
   bool Change(uint32_t to) {
     quick_ = 0;
     if (to == sample_every_) return false;
@@ -115,11 +134,13 @@ class OverloadGuard {
   uint32_t longest_;
   uint32_t settling_ = 0;
   uint32_t quick_ = 0;
-  // Steps since the last one that was learned from.
+  // Of so many steps one is learned from, with pauses; steps since the last.
+  uint32_t learn_every_ = 1;
   uint32_t unlearned_ = 0;
   bool last_quick_ = true;
   bool half_empty_ = true;
   std::optional<absl::Duration> pressed_at_;
+  std::optional<absl::Duration> learned_less_at_;
   std::optional<absl::Duration> calm_since_;
 };
 

@@ -215,6 +215,40 @@ TEST(OverloadGuardTest, WithoutAPauseOneStepInEightIsLearnedFrom) {
   }
 }
 
+TEST(OverloadGuardTest, LearnsLessUntilThereIsRoomForAll) {
+  OverloadGuard guard{ServiceOptions()};
+  const auto at = [&guard](int ms, double busy) {
+    return guard.OnPressure(absl::Milliseconds(ms), {busy, busy});
+  };
+  const auto learned_of_16 = [&guard] {
+    int learned = 0;
+    for (int i = 0; i < 16; ++i) {
+      learned += guard.LeavesOutStatistics({0.5, 0.5}) ? 0 : 1;
+    }
+    return learned;
+  };
+  EXPECT_EQ(learned_of_16(), 16);
+  at(0, 1);
+  at(10, 1);
+  EXPECT_EQ(learned_of_16(), 8) << "one window, however often it is looked at";
+  for (int ms = 20; ms <= 100; ms += 20) at(ms, 1);
+  EXPECT_EQ(learned_of_16(), 2) << "one in eight at the least";
+  // The workers send all again before more is learned.
+  ASSERT_GT(guard.sample_every(), 1u);
+  for (int ms = 200; guard.sample_every() > 1; ms += 10) {
+    ASSERT_LT(ms, 2000);
+    at(ms, 0.3);
+  }
+  EXPECT_EQ(learned_of_16(), 2);
+  // No room for twice the work.
+  for (int ms = 2000; ms < 4000; ms += 10) EXPECT_FALSE(at(ms, 0.5));
+  EXPECT_EQ(learned_of_16(), 2);
+  for (int ms = 4000; ms <= 4250; ms += 10) EXPECT_FALSE(at(ms, 0.4));
+  EXPECT_EQ(learned_of_16(), 4);
+  for (int ms = 4260; ms < 5000; ms += 10) EXPECT_FALSE(at(ms, 0.2));
+  EXPECT_EQ(learned_of_16(), 16);
+}
+
 TEST(OverloadGuardTest, CountsWhatIsStillSentByTheOldInterval) {
   ServiceOptions options;
   OverloadGuard guard(options);
