@@ -199,8 +199,8 @@ void BlockTable::ForgetIfEmpty(SequenceId sequence) {
   slots_.erase(it);
 }
 
-uint32_t BlockTable::RunOfGroup(BlockId first, uint32_t most) const {
-  const uint16_t* const groups = &group_[first.value()];
+uint32_t RunOfGroup(const BlockTable& table, BlockId first, uint32_t most) {
+  const uint16_t* const groups = &table.group_[first.value()];
   // Nearly always all of them; without branches that is fast.
   uint16_t differ = 0;
   for (uint32_t i = 0; i < most; ++i) {

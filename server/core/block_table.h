@@ -91,9 +91,6 @@ class BlockTable {
   bool alive_in(BlockId block, GroupId group) const {
     return group_[block.value()] == group.value();
   }
-  // How many of the `most` handles from `first` on, without a break, are alive
-  // in its group. REQUIRES: alive(first); all in range.
-  uint32_t RunOfGroup(BlockId first, uint32_t most) const;
   // REQUIRES (these four): alive(block).
   GroupId group(BlockId block) const { return GroupId(group_[block.value()]); }
   uint32_t page(BlockId block) const { return page_[block.value()]; }
@@ -104,6 +101,9 @@ class BlockTable {
   }
 
  private:
+  friend uint32_t RunOfGroup(const BlockTable& table, BlockId first,
+                             uint32_t most);
+
   static constexpr uint16_t kDead = UINT16_MAX;
 
   struct Sequence {
@@ -143,6 +143,10 @@ class BlockTable {
   std::vector<uint32_t> free_slots_;
   absl::flat_hash_map<SequenceId, uint32_t> slots_;
 };
+
+// How many of the `most` handles from `first` on, without a break, are alive in
+// its group. REQUIRES: alive(first); all in range.
+uint32_t RunOfGroup(const BlockTable& table, BlockId first, uint32_t most);
 
 // Calls run(first, count, group) of each run of blocks of one group in the
 // list; those that are not alive are in none.

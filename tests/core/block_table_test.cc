@@ -90,10 +90,10 @@ TEST(BlockTable, RunsOfOneGroup) {
   ASSERT_THAT(table.Add(Range(1, 0, 0, 0, 5)), IsOk());
   ASSERT_THAT(table.Add(Range(1, 1, 0, 5, 2)), IsOk());
   ASSERT_THAT(table.Add(Range(1, 0, 5, 8, 1)), IsOk());
-  EXPECT_EQ(table.RunOfGroup(BlockId(0), 4), 4u) << "as many as asked for";
-  EXPECT_EQ(table.RunOfGroup(BlockId(1), 12), 4u) << "another group";
-  EXPECT_EQ(table.RunOfGroup(BlockId(5), 3), 2u) << "one that is not alive";
-  EXPECT_EQ(table.RunOfGroup(BlockId(8), 1), 1u);
+  EXPECT_EQ(RunOfGroup(table, BlockId(0), 4), 4u) << "as many as asked for";
+  EXPECT_EQ(RunOfGroup(table, BlockId(1), 12), 4u) << "another group";
+  EXPECT_EQ(RunOfGroup(table, BlockId(5), 3), 2u) << "one that is not alive";
+  EXPECT_EQ(RunOfGroup(table, BlockId(8), 1), 1u);
 }
 
 TEST(BlockTable, EveryMisuseHasItsError) {

@@ -308,7 +308,7 @@ void BlockRanking::ScoreBatch(uint32_t first, uint32_t count,
       ++first;
       continue;
     }
-    const uint32_t run = blocks.RunOfGroup(BlockId(first), end - first);
+    const uint32_t run = RunOfGroup(blocks, BlockId(first), end - first);
     ScoreRun(first, run, blocks.group(BlockId(first)), columns, residency);
     first += run;
   }
