@@ -267,6 +267,14 @@ absl::Status DeviceModel::HearReads(const PhaseUpdate& phase, int64_t* hits) {
   for (const BlockId block : phase.near_misses) {
     if (auto s = CheckAlive(block); !s.ok()) return s;
   }
+  const bool in_recency = orders_.recency && !stats_.counts();
+  const bool in_ledger = orders_.ranking && listening_ranking() == nullptr;
+  if (!in_recency && !in_ledger) {
+    if (!AllAliveIn(blocks_, phase.reads, phase.group)) return CheckEach(phase);
+    stats_.OnReads(phase.reads, step_);
+    *hits = IndexReads(phase);
+    return absl::OkStatus();
+  }
   if (!AllInRange(blocks_, phase.reads)) return CheckEach(phase);
   // A block's state is in several arrays. Where little is done with each, all
   // of them in one pass: then the misses of the cache come together.
@@ -275,19 +283,15 @@ absl::Status DeviceModel::HearReads(const PhaseUpdate& phase, int64_t* hits) {
     alive &= blocks_.alive_in(block, phase.group);
     stats_.MarkRead(block, step_);
   };
-  if (orders_.recency && !stats_.counts()) {
+  if (in_recency) {
     // Blocks in HBM are those that the list has.
     *hits = orders_.recency->TouchHeld(phase.reads, hear);
-  } else if (orders_.ranking && listening_ranking() == nullptr) {
+  } else {
     *hits = 0;
     for (const BlockId block : phase.reads) {
       hear(block);
       *hits += residency_.tier(block) == Tier::kHbm;
     }
-  } else {
-    if (!AllAliveIn(blocks_, phase.reads, phase.group)) return CheckEach(phase);
-    stats_.OnReads(phase.reads, step_);
-    *hits = IndexReads(phase);
   }
   return alive ? absl::OkStatus() : CheckEach(phase);
 }

@@ -26,6 +26,8 @@ double UsableCores();
 
 class CpuPressure {
  public:
+  static constexpr absl::Duration kWindow = absl::Milliseconds(20);
+
   // `clock` outlives this. cores > 0.
   CpuPressure(const Clock* clock, double cores);
 
@@ -39,7 +41,6 @@ class CpuPressure {
   Shares Busy(absl::Duration now);
 
  private:
-  static constexpr absl::Duration kWindow = absl::Milliseconds(20);
   static constexpr absl::Duration kMemory = absl::Milliseconds(250);
 
   const Clock* const clock_;

@@ -106,15 +106,16 @@ class OverloadGuard {
   static constexpr double kRoomy = 0.85;
   // Of so many steps one is learned from while the process has no pause.
   static constexpr uint32_t kLongestLearnEvery = 8;
-  // Between two changes of how much is learned: a window of the pressure.
-  static constexpr absl::Duration kLearnPatience = absl::Milliseconds(20);
   // Between two changes for want of CPU: what was sent before must come
   // through.
   static constexpr absl::Duration kPatience = absl::Milliseconds(100);
   static constexpr absl::Duration kCalm = absl::Milliseconds(250);
 
+  // Once per window of the pressure.
   void LearnLess(absl::Duration now) {
-    if (learned_less_at_ && now - *learned_less_at_ < kLearnPatience) return;
+    if (learned_less_at_ && now - *learned_less_at_ < CpuPressure::kWindow) {
+      return;
+    }
     learned_less_at_ = now;
     learn_every_ = std::min(kLongestLearnEvery, 2 * learn_every_);
   }

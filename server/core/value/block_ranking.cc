@@ -257,16 +257,15 @@ void BlockRanking::ScoreBlocks(absl::Span<const BlockId> list,
   }
   FeatureColumns columns;
   std::array<float, kFeatureBatch> logs;
-  for (; !list.empty();
-       list.remove_prefix(std::min(kFeatureBatch, list.size()))) {
-    const auto batch = list.first(std::min(kFeatureBatch, list.size()));
+  for (size_t i = 0; i < list.size(); i += kFeatureBatch) {
+    const auto batch = list.subspan(i, kFeatureBatch);
     history_.ColumnsAt(batch, now_, &columns);
     ForEachRun(blocks, batch, [&](size_t first, size_t count, GroupId group) {
       model_.LogProbabilities(group, columns, first, count, &logs);
       const bool lists_dram = lists_wanted_[group.value()] != 0;
-      for (size_t i = first; i < first + count; ++i) {
-        keys_.Set(batch[i], ListedTier(residency.tier(batch[i]), lists_dram),
-                  KeyOfLog(logs[i], group));
+      for (size_t k = first; k < first + count; ++k) {
+        keys_.Set(batch[k], ListedTier(residency.tier(batch[k]), lists_dram),
+                  KeyOfLog(logs[k], group));
       }
     });
   }

@@ -253,10 +253,9 @@ void BlockRanking::ShortlistWanted(const BlockTable& blocks,
   short_wanted_.clear();
   std::vector<size_t>& now = ends_;
   now.assign(missed_.size(), 0);
-  for (absl::Span<const BlockId> rest = events_.misses; !rest.empty();
-       rest.remove_prefix(std::min(kFeatureBatch, rest.size()))) {
-    ShortlistMissed(rest.first(std::min(kFeatureBatch, rest.size())), blocks,
-                    residency, &now);
+  const absl::Span<const BlockId> misses(events_.misses);
+  for (size_t i = 0; i < misses.size(); i += kFeatureBatch) {
+    ShortlistMissed(misses.subspan(i, kFeatureBatch), blocks, residency, &now);
   }
   AdmitSurprises(now);
   const auto add_evicted = [&](BlockId block) {
