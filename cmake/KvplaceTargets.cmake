@@ -101,20 +101,11 @@ set(_kvplace_common_headers
 set(_kvplace_common_libraries
   absl::flat_hash_map absl::span absl::status absl::statusor absl::strings)
 
-function(_kvplace_reuse_headers name)
-  if(NOT KVPLACE_PRECOMPILE)
-    return()
+# `carrier` is compiled as `name` is.
+function(_kvplace_reuse_headers name carrier)
+  if(KVPLACE_PRECOMPILE)
+    target_precompile_headers(${name} REUSE_FROM ${carrier})
   endif()
-  if(NOT TARGET kvplace_headers)
-    set(source ${PROJECT_BINARY_DIR}/headers.cc)
-    file(GENERATE OUTPUT ${source} CONTENT "")
-    add_library(kvplace_headers STATIC ${source})
-    target_link_libraries(kvplace_headers
-      PRIVATE ${_kvplace_common_libraries} kvplace_warnings)
-    target_precompile_headers(kvplace_headers
-      PRIVATE ${_kvplace_common_headers})
-  endif()
-  target_precompile_headers(${name} REUSE_FROM kvplace_headers)
 endfunction()
 
 function(kvplace_add_library name)
@@ -139,7 +130,7 @@ function(kvplace_add_library name)
     if(arg_COLD)
       target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
     endif()
-    _kvplace_reuse_headers(${target})
+    _kvplace_reuse_headers(${target} kvplace_headers)
     set_property(GLOBAL APPEND PROPERTY KVPLACE_ANALYZED_TARGETS ${target})
   else()
     add_library(${target} INTERFACE)
@@ -196,27 +187,6 @@ function(_kvplace_test_options name)
   endif()
 endfunction()
 
-# Precompiled once for all tests too.
-function(_kvplace_reuse_test_headers name)
-  if(NOT KVPLACE_PRECOMPILE)
-    return()
-  endif()
-  if(NOT TARGET kvplace_test_headers)
-    set(source ${PROJECT_BINARY_DIR}/test_headers.cc)
-    file(GENERATE OUTPUT ${source} CONTENT "int main() {}\n")
-    # A program, so that it is compiled as tests are.
-    add_executable(kvplace_test_headers ${source})
-    target_link_libraries(kvplace_test_headers
-      PRIVATE GTest::gmock ${_kvplace_common_libraries} kvplace_warnings)
-    _kvplace_test_options(kvplace_test_headers)
-    set_target_properties(kvplace_test_headers PROPERTIES
-      RUNTIME_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/tests)
-    target_precompile_headers(kvplace_test_headers PRIVATE
-      <gmock/gmock.h> <gtest/gtest.h> ${_kvplace_common_headers})
-  endif()
-  target_precompile_headers(${name} REUSE_FROM kvplace_test_headers)
-endfunction()
-
 function(kvplace_add_test name)
   if(NOT KVPLACE_BUILD_TESTS)
     return()
@@ -244,7 +214,7 @@ function(kvplace_add_test name)
   endif()
   target_link_libraries(${name} PRIVATE ${arg_DEPS} ${main} kvplace_warnings)
   _kvplace_test_options(${name})
-  _kvplace_reuse_test_headers(${name})
+  _kvplace_reuse_headers(${name} kvplace_test_headers)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/tests)
   if(arg_PROGRAMS)
@@ -281,3 +251,25 @@ function(kvplace_finish_targets)
   get_property(targets GLOBAL PROPERTY KVPLACE_ANALYZED_TARGETS)
   add_custom_target(kvplace_analyze DEPENDS ${targets})
 endfunction()
+
+# The carriers of precompiled headers: for libraries, and, with GoogleTest and
+# GoogleMock, for tests.
+if(KVPLACE_PRECOMPILE)
+  file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/headers.cc
+    CONTENT "int main() {}\n")
+  add_library(kvplace_headers STATIC ${PROJECT_BINARY_DIR}/headers.cc)
+  target_link_libraries(kvplace_headers
+    PRIVATE ${_kvplace_common_libraries} kvplace_warnings)
+  target_precompile_headers(kvplace_headers PRIVATE ${_kvplace_common_headers})
+endif()
+if(KVPLACE_PRECOMPILE AND KVPLACE_BUILD_TESTS)
+  # A program, so that it is compiled as tests are.
+  add_executable(kvplace_test_headers ${PROJECT_BINARY_DIR}/headers.cc)
+  target_link_libraries(kvplace_test_headers
+    PRIVATE GTest::gmock ${_kvplace_common_libraries} kvplace_warnings)
+  _kvplace_test_options(kvplace_test_headers)
+  set_target_properties(kvplace_test_headers PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/tests)
+  target_precompile_headers(kvplace_test_headers PRIVATE
+    <gmock/gmock.h> <gtest/gtest.h> ${_kvplace_common_headers})
+endif()
