@@ -7,7 +7,8 @@
 #
 #       COLD  runs when a program begins, or as fast as a person reads: -O1 in a
 #             release too, a third of the compilation where CLI11's templates
-#             are.
+#             are; under a sanitizer -O0, which is half of it.
+#       HOT   what tests spend their time in: -O2 under a sanitizer, too.
 #
 #       makes the static library `kvplace_core` with the alias `kvplace::core`
 #       (an interface library where SOURCES has headers only). Others always
@@ -31,6 +32,10 @@
 #       TIMEOUT <seconds>  default 60; scaled by KVPLACE_TEST_TIMEOUT_SCALE.
 #       RUN_SERIAL         not beside another test (it measures time or load).
 #       NO_MAIN            the test brings its own main().
+#       THREADS            has threads, and neither gRPC nor absl::Mutex: what
+#                          the preset tsan builds and runs.
+#       HEAVY              its own code is what takes its time: optimized under
+#                          a sanitizer, too.
 #       PROGRAMS <target>...  programs it starts; built before it, and found
 #                          in the folder named by KVPLACE_BIN_DIR.
 #
@@ -41,9 +46,11 @@
 #
 #       a test that is a script. Exit 77 means skipped. PROGRAMS that this
 #       build does not make leave the test out of it.
+#       NUMBERS  what it looks at are numbers, which a sanitizer does not change:
+#                not in such builds, where smaller tests run the same code.
 #
 # Labels: core (core and replay, without a network), service, client,
-# integration (starts processes or servers).
+# integration (starts processes or servers); threads, of THREADS.
 #
 # Every test starts in the repository's root and gets the environment
 #   KVPLACE_SOURCE_DIR  the repository's root
@@ -62,7 +69,7 @@ define_property(GLOBAL PROPERTY KVPLACE_ANALYZED_TARGETS
   BRIEF_DOCS "Own libraries and programs, tests aside"
   FULL_DOCS "What the target kvplace_analyze builds")
 
-set(_kvplace_labels core service client integration)
+set(_kvplace_labels core service client integration threads)
 
 # Sets `out` to the first of the given targets that does not exist, or to "".
 # Fails outside of core-only builds, where nothing may be missing.
@@ -109,7 +116,8 @@ function(_kvplace_reuse_headers name carrier)
 endfunction()
 
 function(kvplace_add_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "COLD" "" "SOURCES;DEPS;PRIVATE_DEPS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "COLD;HOT" ""
+    "SOURCES;DEPS;PRIVATE_DEPS")
   string(REGEX REPLACE "^kvplace_" "" name "${name}")
   set(target kvplace_${name})
   _kvplace_check_arguments(${target} arg SOURCES)
@@ -127,10 +135,17 @@ function(kvplace_add_library name)
     target_link_libraries(${target}
       PUBLIC ${arg_DEPS}
       PRIVATE ${arg_PRIVATE_DEPS} kvplace_warnings)
+    set(headers kvplace_headers)
     if(arg_COLD)
       target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+      if(KVPLACE_SANITIZE)
+        target_compile_options(${target} PRIVATE -O0)
+        set(headers kvplace_cold_headers)
+      endif()
+    elseif(arg_HOT AND KVPLACE_SANITIZE)
+      target_compile_options(${target} PRIVATE -O2)
     endif()
-    _kvplace_reuse_headers(${target} kvplace_headers)
+    _kvplace_reuse_headers(${target} ${headers})
     set_property(GLOBAL APPEND PROPERTY KVPLACE_ANALYZED_TARGETS ${target})
   else()
     add_library(${target} INTERFACE)
@@ -191,7 +206,8 @@ function(kvplace_add_test name)
   if(NOT KVPLACE_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(PARSE_ARGV 1 arg "RUN_SERIAL;NO_MAIN" "TIMEOUT"
+  cmake_parse_arguments(PARSE_ARGV 1 arg
+    "RUN_SERIAL;NO_MAIN;THREADS;HEAVY" "TIMEOUT"
     "SOURCES;DEPS;LABELS;PROGRAMS")
   _kvplace_check_arguments(${name} arg SOURCES LABELS)
   _kvplace_first_missing(missing ${name} ${arg_DEPS})
@@ -213,8 +229,14 @@ function(kvplace_add_test name)
     set(main GTest::gmock_main)
   endif()
   target_link_libraries(${name} PRIVATE ${arg_DEPS} ${main} kvplace_warnings)
-  _kvplace_test_options(${name})
-  _kvplace_reuse_headers(${name} kvplace_test_headers)
+  if(NOT arg_HEAVY)
+    _kvplace_test_options(${name})
+    _kvplace_reuse_headers(${name} kvplace_test_headers)
+  endif()
+  if(arg_THREADS)
+    set_property(GLOBAL APPEND PROPERTY KVPLACE_THREAD_TESTS ${name})
+    list(APPEND arg_LABELS threads)
+  endif()
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/tests)
   if(arg_PROGRAMS)
@@ -230,9 +252,13 @@ function(kvplace_add_script_test name)
   if(NOT KVPLACE_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(PARSE_ARGV 1 arg "RUN_SERIAL" "TIMEOUT"
+  cmake_parse_arguments(PARSE_ARGV 1 arg "RUN_SERIAL;NUMBERS" "TIMEOUT"
     "COMMAND;LABELS;PROGRAMS")
   _kvplace_check_arguments(${name} arg COMMAND LABELS)
+  if(arg_NUMBERS AND KVPLACE_SANITIZE)
+    message(STATUS "kvplace: left out ${name} (its subject is numbers)")
+    return()
+  endif()
   foreach(program IN LISTS arg_PROGRAMS)
     if(NOT TARGET ${program})
       message(STATUS "kvplace: left out ${name} (needs ${program})")
@@ -246,21 +272,32 @@ function(kvplace_add_script_test name)
 endfunction()
 
 # Call once, after the last module: `cmake --build ... -t kvplace_analyze`
-# compiles every own library and program, and no test.
+# compiles every own library and program, and no test; -t kvplace_thread_tests
+# the tests with threads.
 function(kvplace_finish_targets)
   get_property(targets GLOBAL PROPERTY KVPLACE_ANALYZED_TARGETS)
   add_custom_target(kvplace_analyze DEPENDS ${targets})
+  get_property(tests GLOBAL PROPERTY KVPLACE_THREAD_TESTS)
+  add_custom_target(kvplace_thread_tests DEPENDS ${tests})
 endfunction()
 
-# The carriers of precompiled headers: for libraries, and, with GoogleTest and
-# GoogleMock, for tests.
+# The carriers of precompiled headers: for libraries, for those that are not
+# optimized, and, with GoogleTest and GoogleMock, for tests.
+function(_kvplace_carry name)
+  add_library(${name} STATIC ${PROJECT_BINARY_DIR}/headers.cc)
+  target_link_libraries(${name}
+    PRIVATE ${_kvplace_common_libraries} kvplace_warnings)
+  target_precompile_headers(${name} PRIVATE ${_kvplace_common_headers})
+endfunction()
+
 if(KVPLACE_PRECOMPILE)
   file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/headers.cc
     CONTENT "int main() {}\n")
-  add_library(kvplace_headers STATIC ${PROJECT_BINARY_DIR}/headers.cc)
-  target_link_libraries(kvplace_headers
-    PRIVATE ${_kvplace_common_libraries} kvplace_warnings)
-  target_precompile_headers(kvplace_headers PRIVATE ${_kvplace_common_headers})
+  _kvplace_carry(kvplace_headers)
+  if(KVPLACE_SANITIZE)
+    _kvplace_carry(kvplace_cold_headers)
+    target_compile_options(kvplace_cold_headers PRIVATE -O0)
+  endif()
 endif()
 if(KVPLACE_PRECOMPILE AND KVPLACE_BUILD_TESTS)
   # A program, so that it is compiled as tests are.

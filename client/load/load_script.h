@@ -43,7 +43,9 @@ class LoadScript {
   double step_bytes() const { return step_bytes_; }
 
  private:
-  static constexpr uint32_t kRound = 16;
+  // A prime, so that a worker that sends every second, fourth ... step sends
+  // all of them in turn, too.
+  static constexpr uint32_t kRound = 17;
 
   void Place(const LoadOptions& options);
   // The handles that step `round` reads in a group, ascending.

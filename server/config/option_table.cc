@@ -185,7 +185,10 @@ void AddOverload(Table& t) {
       {"sample-every", group, "workers send one Step per this many steps"}, 1,
       1024, KVPLACE_FIELD(service.sample_every)));
   t.push_back(CountOption(
-      {"max-sample-every", group, "largest such number under overload"}, 1,
+      {"max-sample-every", group,
+       "largest such number under overload; if it is sample-every itself, "
+       "nothing is left out of what is learned, either"},
+      1,
       1024, KVPLACE_FIELD(service.max_sample_every)));
   t.push_back(DurationOption(
       {"overload-lag", group,

@@ -44,6 +44,7 @@ absl::Status ReadDecoder::Decode(const v1::GroupReads& reads,
   }
   if (auto s = CheckNearMisses(update->group, blocks); !s.ok()) return s;
   update->reads = reads_;
+  update->encoded_reads = reads.handles();
   update->near_misses = near_misses_;
   update->read_masses = {};
   update->near_miss_masses = {};

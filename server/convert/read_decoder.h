@@ -22,8 +22,9 @@ class ReadDecoder {
  public:
   explicit ReadDecoder(uint32_t handles);
 
-  // Sets reads, near misses and masses of `update`, reads ascending. The spans
-  // hold until the next call. `blocks` has the phase's births.
+  // Sets reads, near misses and masses of `update`, reads ascending. They hold
+  // until the next call and as long as `reads` does. `blocks` has the phase's
+  // births.
   absl::Status Decode(const v1::GroupReads& reads, const BlockTable& blocks,
                       PhaseUpdate* update);
 

@@ -32,6 +32,7 @@ void AccessStats::DropCounts() { std::vector<double>().swap(count_); }
 
 void AccessStats::Clear() {
   std::fill(last_read_.begin(), last_read_.end(), kNever);
+  set_steps_.clear();
   std::fill(count_.begin(), count_.end(), 0.0);
 }
 
@@ -54,13 +55,13 @@ void AccessStats::OnReads(absl::Span<const BlockId> blocks, StepIndex step) {
   if (counts()) {
     for (const BlockId block : blocks) Count(block, Offset(step));
   }
-  for (const BlockId block : blocks) MarkRead(block, step);
+  for (const BlockId block : blocks) last_read_[block.value()] = Offset(step);
 }
 
 double AccessStats::LogCount(BlockId block) const {
   if (!ever_read(block)) return -std::numeric_limits<double>::infinity();
   return std::log2(count_[block.value()]) +
-         log_growth_ * static_cast<double>(last_read_[block.value()]);
+         log_growth_ * static_cast<double>(LastRead(block));
 }
 
 }  // namespace kvplace

@@ -5,8 +5,12 @@
 // is stored as of the block's last read and decayed when asked for, so a step
 // costs what it reads, not what is alive.
 //
+// Without counts a block may be in the set of those that its group read last
+// (see ReadSets): its last read is then known by the group, and costs nothing
+// until it leaves the set.
+//
 // Thread-safety: one thread at a time. Memory: 4 bytes per handle, 12 where
-// counts are kept.
+// counts are kept, and 4 per group.
 #ifndef KVPLACE_SERVER_CORE_ACCESS_STATS_H_
 #define KVPLACE_SERVER_CORE_ACCESS_STATS_H_
 
@@ -36,9 +40,31 @@ class AccessStats {
   // REQUIRES: steps of one block never fall.
   void OnRead(BlockId block, StepIndex step) { OnReads({&block, 1}, step); }
   void OnReads(absl::Span<const BlockId> blocks, StepIndex step);
-  // The same of one block. REQUIRES: counts are not kept.
-  void MarkRead(BlockId block, StepIndex step) {
-    last_read_[block.value()] = Offset(step);
+
+  // The block comes into the set of its group, and goes out of it. The step of
+  // the set is what it was read in last. REQUIRES: counts are not kept while a
+  // block is in a set.
+  void Enter(BlockId block, GroupId group) {
+    last_read_[block.value()] = kFirstSet + group.value();
+  }
+  void Leave(BlockId block, GroupId group) {
+    last_read_[block.value()] = set_steps_[group.value()];
+  }
+  bool in_set(BlockId block) const {
+    const uint32_t last = last_read_[block.value()];
+    return last >= kFirstSet && last != kNever;
+  }
+  bool in_set_of(BlockId block, GroupId group) const {
+    return last_read_[block.value()] == kFirstSet + group.value();
+  }
+  // Of every block that is in the set.
+  void SetStep(GroupId group, StepIndex step) {
+    if (group.value() >= set_steps_.size()) set_steps_.resize(group.value() + 1);
+    set_steps_[group.value()] = Offset(step);
+  }
+  bool set_step_is(GroupId group, StepIndex step) const {
+    return group.value() < set_steps_.size() &&
+           set_steps_[group.value()] == Offset(step);
   }
 
   bool ever_read(BlockId block) const {
@@ -46,11 +72,11 @@ class AccessStats {
   }
   // Whether the block's last read was in `step`.
   bool read_in(BlockId block, StepIndex step) const {
-    return last_read_[block.value()] == Offset(step);
+    return LastRead(block) == Offset(step);
   }
   // -1 before the first read.
   StepIndex last_read(BlockId block) const {
-    return StepIndex(ever_read(block) ? base_ + last_read_[block.value()] : -1);
+    return StepIndex(ever_read(block) ? base_ + LastRead(block) : -1);
   }
 
   // Whether the following are known.
@@ -76,16 +102,25 @@ class AccessStats {
 
   // Steps from `base` on are told apart; REQUIRES: nothing read yet.
   void SetBase(StepIndex base) { base_ = base.value(); }
-  // Whether `step` can be stored: within 2^32 - 2 steps after the base.
+  // Steps from the base on that can be told apart.
+  static constexpr int64_t kMostSteps = (int64_t{1} << 32) - (1 << 16) - 1;
+  // Whether `step` is one of them.
   bool Representable(StepIndex step) const {
-    return step.value() >= base_ && step.value() - base_ < int64_t{kNever};
+    return step.value() >= base_ && step.value() - base_ < kMostSteps;
   }
 
  private:
   static constexpr uint32_t kNever = UINT32_MAX;
+  // In place of a step: the block is in the set of group 0, 1 ...
+  static constexpr uint32_t kFirstSet = kMostSteps;
 
   uint32_t Offset(StepIndex step) const {
     return static_cast<uint32_t>(step.value() - base_);
+  }
+  // kNever before the first.
+  uint32_t LastRead(BlockId block) const {
+    const uint32_t last = last_read_[block.value()];
+    return in_set(block) ? set_steps_[last - kFirstSet] : last;
   }
   void Count(BlockId block, uint32_t now);
 
@@ -94,6 +129,8 @@ class AccessStats {
   std::array<double, 256> powers_ = {};
   int64_t base_ = 0;
   std::vector<uint32_t> last_read_;
+  // By group.
+  std::vector<uint32_t> set_steps_;
   std::vector<double> count_;
 };
 

@@ -38,8 +38,10 @@ DeviceModel::DeviceModel(DeviceConfig config, const Policy* policy,
       blocks_(config_),
       residency_(config_.handles(), config_.hbm_capacity),
       stats_(config_.handles()),
+      read_sets_(config_.group_count().value()),
       plan_lead_(plan_lead),
-      policy_(policy) {
+      policy_(policy),
+      read_groups_(config_.group_count().value()) {
   RebuildIndex();
 }
 
@@ -47,6 +49,9 @@ void DeviceModel::Clear() {
   blocks_.Clear();
   residency_.Clear();
   stats_.Clear();
+  read_sets_.Clear();
+  read_groups_.assign(read_groups_.size(), ReadGroup());
+  for (auto& blocks : new_residents_) blocks.clear();
   if (orders_.recency) orders_.recency->Clear();
   if (orders_.ranks) orders_.ranks->Clear();
   if (orders_.outsiders) orders_.outsiders->Clear();
@@ -71,6 +76,8 @@ uint32_t DeviceModel::PartitionOf(BlockId block) const {
 void DeviceModel::AddToIndex(BlockId block) {
   if (orders_.recency) {
     orders_.recency->Touch(block);
+    orders_.recency->Hold(block);
+    if (!stats_.in_set(block)) new_residents_[1].push_back(block);
   } else if (orders_.ranks) {
     if (orders_.outsiders) orders_.outsiders->Remove(block, 0);
     orders_.ranks->Set(block, PartitionOf(block), policy_->Rank(*this, block));
@@ -104,6 +111,8 @@ void DeviceModel::Rerank(absl::Span<const BlockId> blocks) {
 
 void DeviceModel::RebuildIndex() {
   const VictimIndex index = policy_->traits().index;
+  EmptySets([](GroupId) { return true; });
+  for (auto& blocks : new_residents_) blocks.clear();
   SetCounting(policy_->traits().count_decay);
   orders_.recency.reset();
   orders_.ranks.reset();
@@ -137,7 +146,9 @@ void DeviceModel::RebuildIndex() {
     std::sort(resident.begin(), resident.end(),
               [&age](BlockId a, BlockId b) { return age(a) < age(b); });
   }
-  for (const BlockId block : resident) AddToIndex(block);
+  for (const BlockId block : resident) {
+    orders_.recency ? orders_.recency->Touch(block) : AddToIndex(block);
+  }
 }
 
 void DeviceModel::SetCounting(double decay) {
@@ -225,7 +236,8 @@ absl::Status DeviceModel::BeginStep(StepIndex step, StepDetail detail) {
   if (step <= step_ || !stats_.Representable(step)) {
     return absl::InvalidArgumentError(
         absl::StrCat("step is ", step.value(), ", expected more than ",
-                     step_.value(), " and less than 2^32 after the first"));
+                     step_.value(), " and less than ",
+                     AccessStats::kMostSteps, " after the first"));
   }
   detail_ = detail;
   if (detail == StepDetail::kAll) Refresh();
@@ -263,51 +275,103 @@ absl::Status DeviceModel::CheckEach(const PhaseUpdate& phase) const {
   return absl::OkStatus();
 }
 
+bool DeviceModel::EnterSet(GroupId group, absl::Span<const BlockId> entered) {
+  if (!AllAliveIn(blocks_, entered, group)) return false;
+  int64_t in_hbm = 0;
+  for (const BlockId block : entered) {
+    stats_.Enter(block, group);
+    in_hbm += residency_.tier(block) == Tier::kHbm;
+  }
+  read_groups_[group.value()].in_hbm += in_hbm;
+  if (orders_.recency) {
+    for (const BlockId block : entered) orders_.recency->Hold(block);
+  }
+  return true;
+}
+
+void DeviceModel::LeaveSet(GroupId group, absl::Span<const BlockId> left) {
+  int64_t in_hbm = 0;
+  for (const BlockId block : left) {
+    stats_.Leave(block, group);
+    in_hbm += residency_.tier(block) == Tier::kHbm;
+  }
+  read_groups_[group.value()].in_hbm -= in_hbm;
+  if (orders_.recency) {
+    for (const BlockId block : left) orders_.recency->Release(block);
+  }
+}
+
+void DeviceModel::TidySet(GroupId group) {
+  bool& untidy = read_groups_[group.value()].untidy;
+  if (!std::exchange(untidy, false)) return;
+  read_sets_.Filter(group, [this, group](BlockId block) {
+    return stats_.in_set_of(block, group);
+  });
+}
+
+void DeviceModel::AgeNewResidents() {
+  for (const BlockId block : new_residents_[0]) {
+    if (!stats_.in_set(block)) orders_.recency->Release(block);
+  }
+  new_residents_[0].clear();
+  new_residents_[0].swap(new_residents_[1]);
+}
+
+template <typename Which>
+void DeviceModel::EmptySets(Which which) {
+  for (uint32_t g = 0; g < config_.group_count().value(); ++g) {
+    const GroupId group(g);
+    if (read_sets_.set(group).empty() || !which(group)) continue;
+    TidySet(group);
+    ReadSets::Changes changes;
+    read_sets_.Hear(group, {}, &changes);
+    LeaveSet(group, changes.left);
+  }
+}
+
 absl::Status DeviceModel::HearReads(const PhaseUpdate& phase, int64_t* hits) {
   for (const BlockId block : phase.near_misses) {
     if (auto s = CheckAlive(block); !s.ok()) return s;
   }
-  const bool in_recency = orders_.recency && !stats_.counts();
-  const bool in_ledger = orders_.ranking && listening_ranking() == nullptr;
-  if (!in_recency && !in_ledger) {
+  if (phase.reads.empty()) return absl::OkStatus();
+  if (stats_.counts() || orders_.ranks) {
     if (!AllAliveIn(blocks_, phase.reads, phase.group)) return CheckEach(phase);
     stats_.OnReads(phase.reads, step_);
-    *hits = IndexReads(phase);
+    if (orders_.ranks) Rerank(phase.reads);
+    *hits = CountHbm(residency_, phase.reads);
     return absl::OkStatus();
   }
-  if (!AllInRange(blocks_, phase.reads)) return CheckEach(phase);
-  // A block's state is in several arrays. Where little is done with each, all
-  // of them in one pass: then the misses of the cache come together.
-  bool alive = true;
-  const auto hear = [&](BlockId block) {
-    alive &= blocks_.alive_in(block, phase.group);
-    stats_.MarkRead(block, step_);
-  };
-  if (in_recency) {
-    // Blocks in HBM are those that the list has.
-    *hits = orders_.recency->TouchHeld(phase.reads, hear);
-  } else {
-    *hits = 0;
-    for (const BlockId block : phase.reads) {
-      hear(block);
-      *hits += residency_.tier(block) == Tier::kHbm;
-    }
-  }
-  return alive ? absl::OkStatus() : CheckEach(phase);
-}
-
-int64_t DeviceModel::IndexReads(const PhaseUpdate& phase) {
-  if (phase.reads.empty()) return 0;
+  if (auto s = HearChanges(phase, hits); !s.ok()) return s;
   if (BlockRanking* const ranking = listening_ranking()) {
-    const int64_t hits = residency_.FindHbm(phase.reads, &in_hbm_);
+    residency_.FindHbm(phase.reads, &in_hbm_);
     ranking->OnReads(blocks_, phase.group, Offset(step_),
                      {phase.reads, phase.read_masses, phase.near_misses,
                       phase.near_miss_masses},
                      in_hbm_);
-    return hits;
   }
-  if (orders_.ranks || orders_.recency) Rerank(phase.reads);
-  return CountHbm(residency_, phase.reads);
+  return absl::OkStatus();
+}
+
+absl::Status DeviceModel::HearChanges(const PhaseUpdate& phase,
+                                      int64_t* hits) {
+  const GroupId group = phase.group;
+  TidySet(group);
+  const bool more = stats_.set_step_is(group, step_);
+  ReadSets::Changes changes;
+  if (!(more ? read_sets_.HearMore(group, phase.reads, &changes)
+             : read_sets_.Hear(group, phase.reads, &changes))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("reads of group ", group.value(), " do not ascend"));
+  }
+  LeaveSet(group, changes.left);
+  stats_.SetStep(group, step_);
+  if (!EnterSet(group, changes.entered)) {
+    read_sets_.Clear();
+    return CheckEach(phase);
+  }
+  *hits = more ? CountHbm(residency_, phase.reads)
+               : read_groups_[group.value()].in_hbm;
+  return absl::OkStatus();
 }
 
 absl::Status DeviceModel::AccountKvWrites(const PhaseUpdate& phase,
@@ -379,6 +443,11 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
     if (auto s = CheckAlive(block); !s.ok()) return s;
     const Bytes bytes = bytes_of(block);
     RemoveFromIndex(block);
+    if (orders_.recency) orders_.recency->Release(block);
+    if (stats_.in_set(block)) {
+      if (residency_.tier(block) == Tier::kHbm) CountMove(block, -1);
+      read_groups_[blocks_.group(block).value()].untidy = true;
+    }
     const SequenceId sequence = blocks_.sequence(block);
     if (auto s = residency_.Remove(block, bytes); !s.ok()) return s;
     if (auto s = blocks_.Remove({block, 1}); !s.ok()) return s;
@@ -392,6 +461,7 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
     if (auto s = residency_.Evict(block, bytes); !s.ok()) return s;
     RemoveFromIndex(block);
     AddToOutsiders(block);
+    CountMove(block, -1);
     ++evictions_in_step_;
     RankMoved(block);
     traffic->demoted += bytes;
@@ -402,6 +472,7 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
       const Bytes bytes = bytes_of(block);
       if (auto s = residency_.Promote(block, bytes); !s.ok()) return s;
       AddToIndex(block);
+      CountMove(block, +1);
       RankMoved(block);
       *total += bytes;
     }
@@ -428,6 +499,8 @@ void DeviceModel::EndStep(const StepAccount& account) {
   if (BlockRanking* const ranking = listening_ranking()) {
     ranking->EndStep(Offset(step_), blocks_, residency_);
   }
+  EmptySets([this](GroupId group) { return !stats_.set_step_is(group, step_); });
+  AgeNewResidents();
   // What a ranking has heard of may be waiting for it.
   if (detail_ == StepDetail::kAll || !orders_.ranking) refresh_due_ = true;
   finished_ = account;

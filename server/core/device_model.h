@@ -13,17 +13,20 @@
 #ifndef KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
 #define KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "server/core/access_stats.h"
 #include "server/core/block_table.h"
 #include "server/core/cost_model.h"
 #include "server/core/ids.h"
 #include "server/core/rank_heap.h"
+#include "server/core/read_sets.h"
 #include "server/core/recency_list.h"
 #include "server/core/residency.h"
 #include "server/core/topology.h"
@@ -44,8 +47,10 @@ struct PhaseUpdate {
   GroupId group;
   // Blocks that begin, all of `group`, each with the tier it begins in.
   absl::Span<const BlockRange> births;
-  // Distinct live blocks of `group`.
+  // Distinct live blocks of `group`, ascending.
   absl::Span<const BlockId> reads;
+  // Empty, or the reads as EncodeAscending (block_codec.h) writes them.
+  absl::string_view encoded_reads;
   // Empty, or one mass byte per read.
   absl::Span<const uint8_t> read_masses;
   // Blocks scored but not read, and their mass bytes.
@@ -123,11 +128,20 @@ class DeviceModel {
   const DeviceConfig& config() const { return config_; }
   const BlockTable& blocks() const { return blocks_; }
   const AccessStats& stats() const { return stats_; }
+  // Unless counts are kept: of each group what it read in its last step, but
+  // for blocks that are no longer stats().in_set_of() it.
+  const ReadSets& read_sets() const { return read_sets_; }
+  // Where there is orders().recency: blocks that came into HBM in this step or
+  // the last one. Maybe some that were read since, or have left, or are in the
+  // list twice.
+  std::array<absl::Span<const BlockId>, 2> new_residents() const {
+    return {new_residents_[0], new_residents_[1]};
+  }
   const Residency& residency() const { return residency_; }
   Residency& mutable_residency() { return residency_; }
   // Of these, the ones that the policy's traits ask for (see policy.h).
   struct Orders {
-    // Blocks in HBM.
+    // Blocks in HBM. Those of read_sets() and new_residents() are held.
     std::optional<RecencyList> recency;
     std::optional<RankHeap> ranks;
     // Blocks in DRAM that were ever read (or all, as the traits say), by rank
@@ -169,10 +183,27 @@ class DeviceModel {
   // The phase's reads and near misses; *hits: how many of the reads were in
   // HBM. Errors where one of them is not a block that may be.
   absl::Status HearReads(const PhaseUpdate& phase, int64_t* hits);
+  // Of the reads those that were not in the group's last step, and those of it
+  // that are not read now.
+  absl::Status HearChanges(const PhaseUpdate& phase, int64_t* hits);
+  // False: one of them is not alive in the group.
+  bool EnterSet(GroupId group, absl::Span<const BlockId> entered);
+  void LeaveSet(GroupId group, absl::Span<const BlockId> left);
+  // Blocks that ended since are no longer in read_sets_.
+  void TidySet(GroupId group);
+  // The block, which is alive, moves into HBM (+1) or out of it (-1).
+  void CountMove(BlockId block, int change) {
+    if (stats_.in_set(block)) {
+      read_groups_[blocks_.group(block).value()].in_hbm += change;
+    }
+  }
+  // New residents of the last step are no longer.
+  void AgeNewResidents();
+  // The sets of the groups of which which(group) is true become empty.
+  template <typename Which>
+  void EmptySets(Which which);
   // What of the phase's reads is wrong.
   absl::Status CheckEach(const PhaseUpdate& phase) const;
-  // The phase's reads, whatever the index is; returns how many were in HBM.
-  int64_t IndexReads(const PhaseUpdate& phase);
   void HearPhase(const PhaseUpdate& phase, int64_t hits);
   // The ranking there is, if it is to hear of the step; or null.
   BlockRanking* listening_ranking() {
@@ -195,6 +226,7 @@ class DeviceModel {
   BlockTable blocks_;
   Residency residency_;
   AccessStats stats_;
+  ReadSets read_sets_;
   const uint32_t plan_lead_;
   const Policy* policy_;
   Orders orders_;
@@ -203,6 +235,14 @@ class DeviceModel {
   bool refresh_due_ = false;
   // Of the step begun last.
   StepDetail detail_ = StepDetail::kAll;
+  // By group, of read_sets_: how many are in HBM, and whether some have ended.
+  struct ReadGroup {
+    int64_t in_hbm = 0;
+    bool untidy = false;
+  };
+  std::vector<ReadGroup> read_groups_;
+  // In the last step, in this one.
+  std::array<std::vector<BlockId>, 2> new_residents_;
   // Scratch: of a phase's reads.
   std::vector<uint8_t> in_hbm_;
 

@@ -5,8 +5,12 @@
 // them at the end of the log: a linked list writes to the block's neighbours as
 // well, which for a large device are three misses of the cache.
 //
+// Blocks may be held: those are more recent than all that have a place, and it
+// is up to whoever holds them in which order. (Who reads the same blocks again
+// and again need not touch them each time; see ReadSets.)
+//
 // Thread-safety: one thread at a time. Memory: 4 bytes per handle and up to 12
-// for each of the most blocks that it held; no allocation once it held as many.
+// for each of the most blocks that it had; no allocation once it had as many.
 #ifndef KVPLACE_SERVER_CORE_RECENCY_LIST_H_
 #define KVPLACE_SERVER_CORE_RECENCY_LIST_H_
 
@@ -27,49 +31,65 @@ class RecencyList {
 
   void Clear() {
     std::fill(places_.begin(), places_.end(), kOut);
-    first_ = end_ = size_ = 0;
+    first_ = end_ = size_ = placed_ = 0;
   }
 
-  bool contains(BlockId block) const { return places_[block.value()] != kOut; }
+  bool contains(BlockId block) const {
+    return places_[block.value()] < kHeldOut;
+  }
+  bool held(BlockId block) const {
+    return places_[block.value()] != kOut && places_[block.value()] >= kHeldIn;
+  }
   uint32_t size() const { return size_; }
-  // Makes `block` the most recent; adds it if it is not in the list.
+  // Whether none of its blocks is held.
+  bool all_placed() const { return placed_ == size_; }
+  // Adds `block` if it is not in the list; makes it the most recent but for
+  // those that are held, unless it is one of them.
   void Touch(BlockId block) {
     MakeRoom();
-    if (!contains(block)) ++size_;
-    places_[block.value()] = end_;
+    uint32_t& place = places_[block.value()];
+    if (place >= kHeldOut) ++size_;
+    if (place == kHeldOut) place = kHeldIn;
+    if (place == kHeldIn) return;
+    if (place == kOut) ++placed_;
+    place = end_;
     log_[end_++] = block;
   }
-  // Touches those that are in the list, one after the other, and leaves out the
-  // others; returns how many it touched. Calls also(block) of each, in the same
-  // pass. REQUIRES: no repeats.
-  template <typename Also>
-  uint32_t TouchHeld(absl::Span<const BlockId> blocks, Also also) {
-    uint32_t touched = 0;
-    for (size_t i = 0; i < blocks.size(); i += kRoom) {
-      MakeRoom();
-      uint32_t end = end_;
-      for (const BlockId block : blocks.subspan(i, kRoom)) {
-        also(block);
-        uint32_t& place = places_[block.value()];
-        const bool held = place != kOut;
-        log_[end] = block;
-        place = held ? end : kOut;
-        end += held;
-      }
-      touched += end - end_;
-      end_ = end;
-    }
-    return touched;
-  }
-  // Does nothing if it is not in the list.
+  // Does nothing if it is not in the list. It is still held, if it was.
   void Remove(BlockId block) {
     if (!contains(block)) return;
-    places_[block.value()] = kOut;
     --size_;
+    uint32_t& place = places_[block.value()];
+    if (place == kHeldIn) {
+      place = kHeldOut;
+      return;
+    }
+    place = kOut;
+    --placed_;
     while (first_ < end_ && !Stands(first_)) ++first_;
   }
 
-  // From least to most recent: for (b = oldest(); b != kNoBlock; b = newer(b)).
+  // The block is held, be it in the list or not.
+  void Hold(BlockId block) {
+    uint32_t& place = places_[block.value()];
+    placed_ -= place < kHeldIn;
+    place = place < kHeldOut ? kHeldIn : kHeldOut;
+  }
+  // It is no longer: one that is in the list becomes the most recent of those
+  // that have a place. Does nothing if it is not held.
+  void Release(BlockId block) {
+    MakeRoom();
+    uint32_t& place = places_[block.value()];
+    if (place < kHeldIn) return;
+    const bool in = place == kHeldIn;
+    log_[end_] = block;
+    place = in ? end_ : kOut;
+    end_ += in;
+    placed_ += in;
+  }
+
+  // Blocks that have a place, from least to most recent:
+  // for (b = oldest(); b != kNoBlock; b = newer(b)).
   BlockId oldest() const { return NextFrom(first_); }
   BlockId newer(BlockId block) const {
     return NextFrom(places_[block.value()] + 1);
@@ -77,7 +97,7 @@ class RecencyList {
   // Appends the first of them, at most `count`.
   void AppendOldest(size_t count, std::vector<BlockId>* out) const {
     const size_t start = out->size();
-    out->resize(start + std::min<size_t>(count, size_));
+    out->resize(start + std::min<size_t>(count, placed_));
     BlockId* to = out->data() + start;
     BlockId* const last = out->data() + out->size();
     for (uint32_t i = first_; to != last; ++i) {
@@ -89,11 +109,14 @@ class RecencyList {
   // Housekeeping, when nobody waits: drops entries that are passed over if they
   // are more than half of the log, or of its front, where AppendOldest looks.
   void Tidy() {
-    if (end_ > 2 * size_ || FrontIsSparse()) Compact();
+    if (end_ > 2 * placed_ + kRoom || FrontIsSparse()) Compact();
   }
 
  private:
+  // In place of a place: not in the list; held as well, in the list or not.
   static constexpr uint32_t kOut = UINT32_MAX;
+  static constexpr uint32_t kHeldOut = UINT32_MAX - 1;
+  static constexpr uint32_t kHeldIn = UINT32_MAX - 2;
   // Entries that there is room for after MakeRoom.
   static constexpr size_t kRoom = 256;
   // The front of the log, and every which entry of it is looked at.
@@ -137,14 +160,15 @@ class RecencyList {
     end_ = to;
   }
 
-  // By handle, the index of the block's last entry.
+  // By handle, the index of the block's last entry, or what kOut begins.
   std::vector<uint32_t> places_;
   // Entries first_ .. end_ - 1; the rest is room.
   std::vector<BlockId> log_;
   uint32_t first_ = 0;
   uint32_t end_ = 0;
-  // Blocks in the list.
+  // Blocks in the list, and those of them that are not held.
   uint32_t size_ = 0;
+  uint32_t placed_ = 0;
 };
 
 }  // namespace kvplace

@@ -17,6 +17,8 @@
 // the work, so that a process which cannot learn from all does not try to,
 // again and again.
 //
+// Where the interval may not change, nothing is left out, whatever the load.
+//
 // Simple on purpose: an interval that is too long loses samples, never plans.
 // Thread-safety: one thread at a time.
 #ifndef KVPLACE_SERVER_SERVICE_OVERLOAD_GUARD_H_
@@ -86,6 +88,7 @@ class OverloadGuard {
 
   // Before each step. True: the step's statistics should be left out.
   bool LeavesOutStatistics(CpuPressure::Shares busy) {
+    if (least_ == most_) return false;
     const uint32_t every =
         busy.last >= kFull ? kLongestLearnEvery : learn_every_;
     if (++unlearned_ >= every) unlearned_ = 0;

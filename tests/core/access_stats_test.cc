@@ -86,15 +86,43 @@ TEST(AccessStats, StepsFarApartAreTheLimit) {
   stats.SetBase(StepIndex(10));
   EXPECT_FALSE(stats.Representable(StepIndex(9)));
   EXPECT_TRUE(stats.Representable(StepIndex(10)));
-  const int64_t most = int64_t{1} << 32;
-  EXPECT_TRUE(stats.Representable(StepIndex(10 + most - 2)));
-  EXPECT_FALSE(stats.Representable(StepIndex(10 + most - 1)));
+  constexpr int64_t kLast = 10 + AccessStats::kMostSteps - 1;
+  EXPECT_TRUE(stats.Representable(StepIndex(kLast)));
+  EXPECT_FALSE(stats.Representable(StepIndex(kLast + 1)));
   EXPECT_FALSE(stats.Representable(StepIndex(INT64_MAX)));
   stats.OnRead(BlockId(0), StepIndex(10));
-  stats.OnRead(BlockId(0), StepIndex(10 + most - 2));
-  EXPECT_EQ(stats.last_read(BlockId(0)), StepIndex(10 + most - 2));
+  stats.OnRead(BlockId(0), StepIndex(kLast));
+  EXPECT_EQ(stats.last_read(BlockId(0)), StepIndex(kLast));
   EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(0)), 1);
   EXPECT_TRUE(std::isfinite(stats.LogCount(BlockId(0))));
+}
+
+TEST(AccessStats, BlocksOfASetWereReadWithIt) {
+  AccessStats stats(4);
+  stats.SetBase(StepIndex(100));
+  const GroupId group(2);
+  EXPECT_FALSE(stats.set_step_is(group, StepIndex(100)));
+  stats.OnRead(BlockId(3), StepIndex(101));
+  for (const uint32_t h : {0, 1, 3}) stats.Enter(BlockId(h), group);
+  stats.SetStep(group, StepIndex(102));
+  stats.Leave(BlockId(1), group);
+  stats.SetStep(group, StepIndex(105));
+  EXPECT_TRUE(stats.set_step_is(group, StepIndex(105)));
+  EXPECT_TRUE(stats.in_set(BlockId(0)));
+  EXPECT_FALSE(stats.in_set(BlockId(1)));
+  EXPECT_FALSE(stats.in_set(BlockId(2))) << "never read";
+  EXPECT_TRUE(stats.ever_read(BlockId(0)));
+  EXPECT_EQ(stats.last_read(BlockId(0)), StepIndex(105));
+  EXPECT_EQ(stats.last_read(BlockId(1)), StepIndex(102));
+  EXPECT_EQ(stats.last_read(BlockId(2)), StepIndex(-1));
+  EXPECT_TRUE(stats.read_in(BlockId(3), StepIndex(105)));
+  stats.Forget(BlockId(0));
+  EXPECT_FALSE(stats.in_set(BlockId(0)));
+  EXPECT_FALSE(stats.ever_read(BlockId(0)));
+  stats.Leave(BlockId(3), group);
+  stats.KeepCounts(0.5);
+  EXPECT_EQ(stats.count_at_last_read(BlockId(3)), 1);
+  EXPECT_DOUBLE_EQ(stats.LogCount(BlockId(3)), 5);
 }
 
 TEST(AccessStats, DecayChangesFromNowOn) {

@@ -4,11 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <random>
+#include <set>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "server/core/device_model.h"
@@ -25,11 +28,9 @@ namespace {
 
 constexpr uint32_t kGroups = 2, kHandles = 12;
 
-std::vector<BlockId> Order(const RecencyList& list) {
+std::vector<BlockId> OldestFirst(const DeviceModel& model) {
   std::vector<BlockId> blocks;
-  for (BlockId b = list.oldest(); b != kNoBlock; b = list.newer(b)) {
-    blocks.push_back(b);
-  }
+  AppendOldest(model, model.blocks().handles(), &blocks);
   return blocks;
 }
 
@@ -64,7 +65,7 @@ TEST(DeviceModelIndex, InventoryIsOrderedByPageSinkLast) {
   }
   model.FinishInventory(StepIndex(0));
   // Page 1 (3, 14), page 2 (0, 2), page 0 (1, 5).
-  EXPECT_EQ(Order(*model.orders().recency), Ids({3, 14, 0, 2, 1, 5}));
+  EXPECT_EQ(OldestFirst(model), Ids({3, 14, 0, 2, 1, 5}));
   model.SetPolicy(&lfu);
   EXPECT_EQ(Order(*model.orders().ranks), Ids({3, 14, 0, 2, 1, 5}));
   EXPECT_EQ(Order(*model.orders().outsiders), Ids({})) << "4 was never read";
@@ -203,12 +204,28 @@ class RandomRun : public ::testing::TestWithParam<int> {
     return {page_.at(h) == 0, page_.at(h), h};
   }
   bool Chance(double p) { return std::bernoulli_distribution(p)(random_); }
-  size_t Resident() const { return recency_.size(); }
-
-  void Touch(BlockId block) {
-    std::erase(recency_, block);
-    recency_.push_back(block);
+  size_t Resident() const {
+    return static_cast<size_t>(
+        std::count_if(tier_.begin(), tier_.end(), [](const auto& entry) {
+          return entry.second == Tier::kHbm;
+        }));
   }
+
+  // Into HBM.
+  void Arrive(BlockId block) {
+    if (InSet(block)) return;
+    is_new_.insert(block);
+    new_[1].push_back(block);
+  }
+  bool InSet(BlockId block) const {
+    return sets_[block.value() / kHandles].contains(block);
+  }
+  void HearReads(uint32_t group, const std::vector<BlockId>& reads);
+  void EndStep(int64_t step);
+  // Blocks in HBM by their last use: those that are not in their group's last
+  // step, then those that are, group by group, then those that came this step
+  // or the last.
+  std::vector<BlockId> ByUse() const;
   void ApplyRandomPhase(int64_t step, uint32_t group);
   void Compare();
   std::vector<BlockId> ByLastRead(Tier tier) const;
@@ -226,10 +243,64 @@ class RandomRun : public ::testing::TestWithParam<int> {
   std::map<uint32_t, Tier> tier_;
   std::map<uint32_t, uint32_t> page_;
   std::map<uint32_t, std::vector<int64_t>> reads_;
+  // Of ByUse() the first part; what the groups read last, and in which order.
   std::vector<BlockId> recency_;
+  std::array<std::set<BlockId>, kGroups> sets_;
+  std::vector<uint32_t> heard_;
+  // What came into HBM in the last step and in this one, and is new still.
+  std::array<std::vector<BlockId>, 2> new_;
+  std::set<BlockId> is_new_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomRun, ::testing::Range(0, 12));
+
+void RandomRun::HearReads(uint32_t group, const std::vector<BlockId>& reads) {
+  std::set<BlockId>& set = sets_[group];
+  const std::set<BlockId> before =
+      std::exchange(set, std::set<BlockId>(reads.begin(), reads.end()));
+  for (const BlockId block : before) {
+    if (InSet(block)) continue;
+    is_new_.erase(block);
+    if (tier_.at(block.value()) == Tier::kHbm) recency_.push_back(block);
+  }
+  for (const BlockId block : reads) std::erase(recency_, block);
+  std::erase(heard_, group);
+  heard_.push_back(group);
+}
+
+void RandomRun::EndStep(int64_t step) {
+  for (uint32_t g = 0; g < kGroups; ++g) {
+    if (!sets_[g].empty() &&
+        reads_.at(sets_[g].begin()->value()).back() != step) {
+      HearReads(g, {});
+    }
+  }
+  for (const BlockId block : new_[0]) {
+    if (InSet(block) || is_new_.erase(block) == 0) continue;
+    if (tier_.at(block.value()) == Tier::kHbm) recency_.push_back(block);
+  }
+  new_[0] = std::exchange(new_[1], {});
+  for (DeviceModel& model : models_) model.EndStep(StepAccount());
+}
+
+std::vector<BlockId> RandomRun::ByUse() const {
+  std::vector<BlockId> blocks = recency_;
+  for (const uint32_t group : heard_) {
+    for (const BlockId block : sets_[group]) {
+      if (tier_.at(block.value()) == Tier::kHbm) blocks.push_back(block);
+    }
+  }
+  for (const auto& list : new_) {
+    for (const BlockId block : list) {
+      if (is_new_.contains(block) && !InSet(block) &&
+          tier_.at(block.value()) == Tier::kHbm &&
+          std::find(blocks.begin(), blocks.end(), block) == blocks.end()) {
+        blocks.push_back(block);
+      }
+    }
+  }
+  return blocks;
+}
 
 void RandomRun::ApplyRandomPhase(int64_t step, uint32_t group) {
   std::vector<BlockRange> births;
@@ -240,15 +311,16 @@ void RandomRun::ApplyRandomPhase(int64_t step, uint32_t group) {
       tier_[h] = hbm ? Tier::kHbm : Tier::kDram;
       page_[h] = static_cast<uint32_t>(random_() % 5);
       births.push_back(Page(h % 3, h, page_[h], tier_[h]));
-      if (hbm) Touch(BlockId(h));
+      if (hbm) Arrive(BlockId(h));
     }
   }
+  const double share = Chance(0.1) ? 0 : 0.4;
   for (uint32_t h = group * kHandles; h < (group + 1) * kHandles; ++h) {
-    if (tier_.count(h) == 0 || !Chance(0.4)) continue;
+    if (tier_.count(h) == 0 || !Chance(share)) continue;
     reads.emplace_back(h);
     reads_[h].push_back(step);
-    if (tier_[h] == Tier::kHbm) Touch(BlockId(h));
   }
+  if (!reads.empty()) HearReads(group, reads);
   std::vector<uint32_t> live;
   for (const auto& [h, tier] : tier_) live.push_back(h);
   for (const uint32_t h : live) {
@@ -257,6 +329,8 @@ void RandomRun::ApplyRandomPhase(int64_t step, uint32_t group) {
       tier_.erase(h);
       reads_.erase(h);
       std::erase(recency_, BlockId(h));
+      sets_[group].erase(BlockId(h));
+      is_new_.erase(BlockId(h));
     } else if (tier_[h] == Tier::kHbm && Chance(0.2)) {
       evicted.emplace_back(h);
       tier_[h] = Tier::kDram;
@@ -273,7 +347,7 @@ void RandomRun::ApplyRandomPhase(int64_t step, uint32_t group) {
       }
       list->emplace_back(h);
       it->second = Tier::kHbm;
-      Touch(BlockId(h));
+      Arrive(BlockId(h));
     }
   }
   PhaseUpdate phase;
@@ -330,12 +404,12 @@ void RandomRun::CompareLfu(const DeviceModel& model, double decay,
 }
 
 void RandomRun::Compare() {
-  ASSERT_EQ(Order(*models_[0].orders().recency), recency_);
+  ASSERT_EQ(OldestFirst(models_[0]), ByUse());
   ASSERT_NO_FATAL_FAILURE(CompareLfu(models_[1], 0.8, step_));
   ASSERT_NO_FATAL_FAILURE(CompareLfu(models_[2], 0.3, step_));
   for (uint32_t g = 0; g < kGroups; ++g) {
     std::vector<BlockId> pages;
-    for (const BlockId block : recency_) {
+    for (const BlockId block : ByUse()) {
       if (block.value() / kHandles == g) pages.push_back(block);
     }
     std::sort(pages.begin(), pages.end(), [this](BlockId a, BlockId b) {
@@ -351,6 +425,9 @@ void RandomRun::Compare() {
       ASSERT_EQ(model.residency().tier(BlockId(h)),
                 it == tier_.end() ? Tier::kNone : it->second);
       ASSERT_EQ(model.blocks().alive(BlockId(h)), it != tier_.end());
+      const auto reads = reads_.find(h);
+      ASSERT_EQ(model.stats().last_read(BlockId(h)),
+                StepIndex(reads == reads_.end() ? -1 : reads->second.back()));
     }
   }
 }
@@ -367,6 +444,8 @@ TEST_P(RandomRun, IndexFollowsTheEvents) {
       ASSERT_NO_FATAL_FAILURE(ApplyRandomPhase(step_, g));
       ASSERT_NO_FATAL_FAILURE(Compare());
     }
+    EndStep(step_);
+    ASSERT_NO_FATAL_FAILURE(Compare());
   }
 }
 
@@ -417,7 +496,7 @@ TEST_P(RandomRun, SetPolicyRebuildsTheIndex) {
                   Order(*models_[3].orders().ranks, g));
       }
       model.SetPolicy(&lru_);
-      const std::vector<BlockId> order = Order(*model.orders().recency);
+      const std::vector<BlockId> order = OldestFirst(model);
       ASSERT_EQ(order.size(), Resident());
       for (size_t i = 1; i < order.size(); ++i) {
         ASSERT_LE(model.stats().last_read(order[i - 1]),

@@ -28,11 +28,9 @@ BlockRange Range(uint32_t group, uint32_t page, uint32_t first, uint32_t count,
   return {SequenceId(1), GroupId(group), page, BlockId(first), count, tier};
 }
 
-std::vector<BlockId> Order(const RecencyList& list) {
+std::vector<BlockId> OldestFirst(const DeviceModel& model) {
   std::vector<BlockId> blocks;
-  for (BlockId b = list.oldest(); b != kNoBlock; b = list.newer(b)) {
-    blocks.push_back(b);
-  }
+  AppendOldest(model, model.blocks().handles(), &blocks);
   return blocks;
 }
 
@@ -93,7 +91,7 @@ TEST_F(DeviceModelTest, StepsRise) {
               StatusIs(kInvalid));
   EXPECT_EQ(model_.step(), StepIndex(10));
   EXPECT_THAT(model_.BeginStep(StepIndex(12)), IsOk());
-  EXPECT_THAT(model_.BeginStep(StepIndex(10 + (int64_t{1} << 32) - 2)), IsOk());
+  EXPECT_THAT(model_.BeginStep(StepIndex(10 + AccessStats::kMostSteps - 1)), IsOk());
 }
 
 // One phase with everything in it, its bytes and seconds worked out by hand.
@@ -138,7 +136,7 @@ TEST_F(DeviceModelTest, PhaseByHand) {
   // No split of the reads is faster than writing 80 bytes through 100 B/s.
   EXPECT_DOUBLE_EQ(account_.roofline.value(), 0.8);
 
-  EXPECT_EQ(Order(*model_.orders().recency), Ids({0, 4, 2, 8, 9}));
+  EXPECT_EQ(OldestFirst(model_), Ids({0, 2, 4, 8, 9}));
   EXPECT_FALSE(model_.blocks().alive(BlockId(3)));
   EXPECT_EQ(model_.residency().tier(BlockId(1)), Tier::kDram);
   EXPECT_EQ(model_.residency().tier(BlockId(3)), Tier::kNone);
@@ -284,7 +282,7 @@ TEST_F(DeviceModelTest, EndsAndEvictionsComeBeforePromotions) {
   swap.freed = freed;
   swap.promoted = promoted;
   EXPECT_THAT(Apply(swap), IsOk());
-  EXPECT_EQ(Order(*model_.orders().recency), Ids({2, 3, 8, 9, 10}));
+  EXPECT_EQ(OldestFirst(model_), Ids({2, 3, 8, 9, 10}));
 }
 
 TEST_F(DeviceModelTest, SequencesAreForgottenWithTheirLastBlock) {
@@ -310,11 +308,11 @@ TEST_F(DeviceModelTest, ClearForgetsAllAndAnInventoryFollows) {
   model_.Clear();
   EXPECT_EQ(model_.blocks().live(), 0u);
   EXPECT_EQ(model_.residency().resident(), Bytes(0));
-  EXPECT_EQ(Order(*model_.orders().recency), Ids({}));
+  EXPECT_EQ(OldestFirst(model_), Ids({}));
   EXPECT_FALSE(model_.finished_step().has_value());
   EXPECT_FALSE(model_.stats().ever_read(BlockId(0)));
   Fill(model_);
-  EXPECT_EQ(Order(*model_.orders().recency), Ids({1, 0}));
+  EXPECT_EQ(OldestFirst(model_), Ids({1, 0}));
 }
 
 TEST_F(DeviceModelTest, RecentEvictionsAreAMaximumThatDecays) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <list>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "tests/testing/small_device.h"
@@ -29,21 +30,40 @@ TEST(RecencyList, OldestFirst) {
   list.Touch(BlockId(4));
   list.Touch(BlockId(3));
   EXPECT_EQ(Order(list), Ids({0, 4, 3}));
-  std::vector<BlockId> all;
-  EXPECT_EQ(list.TouchHeld(Ids({0, 1, 3}),
-                           [&all](BlockId block) { all.push_back(block); }),
-            2u);
-  EXPECT_EQ(all, Ids({0, 1, 3}));
-  EXPECT_EQ(Order(list), Ids({4, 0, 3}));
   list.Remove(BlockId(4));
   list.Remove(BlockId(4));
   list.Remove(BlockId(2));
   EXPECT_EQ(Order(list), Ids({0, 3}));
   EXPECT_EQ(list.size(), 2u);
+  EXPECT_TRUE(list.all_placed());
   EXPECT_FALSE(list.contains(BlockId(4)));
   list.Clear();
   EXPECT_EQ(Order(list), Ids({}));
   EXPECT_FALSE(list.contains(BlockId(3)));
+}
+
+TEST(RecencyList, HeldBlocksHaveNoPlace) {
+  RecencyList list(5);
+  list.Touch(BlockId(0));
+  list.Touch(BlockId(1));
+  list.Hold(BlockId(0));
+  list.Hold(BlockId(2));
+  EXPECT_EQ(Order(list), Ids({1}));
+  EXPECT_TRUE(list.contains(BlockId(0)));
+  EXPECT_FALSE(list.contains(BlockId(2)));
+  EXPECT_EQ(list.size(), 2u);
+  EXPECT_FALSE(list.all_placed());
+  list.Touch(BlockId(2));
+  list.Touch(BlockId(0));
+  EXPECT_EQ(Order(list), Ids({1}));
+  EXPECT_EQ(list.size(), 3u);
+  list.Remove(BlockId(0));
+  EXPECT_FALSE(list.contains(BlockId(0)));
+  list.Release(BlockId(0));
+  list.Release(BlockId(2));
+  EXPECT_EQ(Order(list), Ids({1, 2}));
+  EXPECT_EQ(list.size(), 2u);
+  EXPECT_TRUE(list.all_placed());
 }
 
 class RecencyListTwin : public ::testing::TestWithParam<int> {};
@@ -59,6 +79,7 @@ TEST_P(RecencyListTwin, RandomOperations) {
   const uint32_t handles = 1 + below(40);
   RecencyList list(handles);
   std::list<BlockId> twin;
+  std::set<BlockId> held, held_inside;
   const auto touch = [&twin](BlockId block) {
     twin.remove(block);
     twin.push_back(block);
@@ -66,31 +87,35 @@ TEST_P(RecencyListTwin, RandomOperations) {
   for (int i = 0; i < 5000; ++i) {
     SCOPED_TRACE(i);
     const BlockId block(below(handles));
-    const bool in = std::find(twin.begin(), twin.end(), block) != twin.end();
+    const bool in = held_inside.contains(block) ||
+                    std::find(twin.begin(), twin.end(), block) != twin.end();
     ASSERT_EQ(list.contains(block), in);
     const uint32_t choice = below(1000);
     if (choice == 0) {
       list.Clear();
       twin.clear();
+      held.clear();
+      held_inside.clear();
     } else if (choice < 50) {
       list.Tidy();
     } else if (choice < 400) {
       list.Touch(block);
-      touch(block);
-    } else if (choice < 500) {
-      const std::vector<BlockId> blocks = IdRange(0, below(handles));
-      uint32_t held = 0;
-      for (const BlockId b : blocks) {
-        if (!list.contains(b)) continue;
-        ++held;
-        touch(b);
-      }
-      ASSERT_EQ(list.TouchHeld(blocks, [](BlockId) {}), held);
+      held.contains(block) ? void(held_inside.insert(block)) : touch(block);
+    } else if (choice < 600 && !held.contains(block)) {
+      list.Hold(block);
+      held.insert(block);
+      if (twin.remove(block) > 0) held_inside.insert(block);
+    } else if (choice < 600) {
+      list.Release(block);
+      held.erase(block);
+      if (held_inside.erase(block) > 0) twin.push_back(block);
     } else if (choice < 800) {
       list.Remove(block);
       twin.remove(block);
+      held_inside.erase(block);
     }
-    ASSERT_EQ(list.size(), twin.size());
+    ASSERT_EQ(list.all_placed(), held_inside.empty());
+    ASSERT_EQ(list.size(), twin.size() + held_inside.size());
     std::vector<BlockId> oldest;
     list.AppendOldest(3, &oldest);
     ASSERT_EQ(oldest, std::vector<BlockId>(

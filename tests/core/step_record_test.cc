@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "server/core/block_codec.h"
 #include "tests/testing/small_device.h"
 
 namespace kvplace {
@@ -48,6 +50,29 @@ std::vector<uint32_t> Phases(std::span<const BlockUse> uses) {
   std::vector<uint32_t> phases;
   for (const BlockUse use : uses) phases.push_back(use.phase());
   return phases;
+}
+
+TEST(StepRecordTest, TakesReadsThatAreEncodedAlready) {
+  const Events events = {{Birth(900, 3)}, Ids({0, 1, 127, 128, 300, 70'000}),
+                         {{BlockId(902), 16}}, Ids({5, 900})};
+  StepRecord plain, copied;
+  Add(events, &plain);
+  std::string encoded;
+  EncodeAscending(events.reads, &encoded);
+  PhaseUpdate phase;
+  phase.reads = events.reads;
+  phase.encoded_reads = encoded;
+  phase.kv_writes = events.writes;
+  phase.freed = events.freed;
+  copied.AddPhase(events.births, phase);
+  EXPECT_EQ(copied.reads(), 6u);
+  EXPECT_EQ(copied.size(), plain.size());
+  StepRecord::Phase a, b;
+  ASSERT_TRUE(StepRecord::Reader(plain).Next(&a));
+  ASSERT_TRUE(StepRecord::Reader(copied).Next(&b));
+  EXPECT_EQ(b.reads, events.reads);
+  EXPECT_EQ(b.ends, a.ends);
+  EXPECT_EQ(b.kv_writes.size(), 1u);
 }
 
 TEST(StepRecordTest, ReadsBackWhatWasAdded) {

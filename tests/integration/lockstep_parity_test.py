@@ -17,6 +17,8 @@ MODES = {
     "routing": ("--read-routing", "on"),
 }
 SAMPLE = os.path.join(live_system.SOURCE, "tests/data/bible-sample.kvtrace")
+# On a busy machine steps, or what is learned from them, would be left out.
+ALL_STEPS = ("--max-sample-every", "1")
 SAME = ("hbm_read_bytes", "dram_read_bytes", "promoted_on_read_bytes", "prefetched_bytes",
         "demoted_bytes", "new_kv_bytes")
 
@@ -45,7 +47,7 @@ class LockstepParity(unittest.TestCase):
         with live_system.System() as system:
             first = live_system.synthetic(system.path("a.kvtrace"))
             second = live_system.synthetic(system.path("b.kvtrace"), sequences=1, context=512, steps=35, seed=6)
-            system.start_server()
+            system.start_server(*ALL_STEPS)
             cases = [((first, second), ()),
                      ((SAMPLE,), ("--steps", "100:160", "--hbm-capacity", "10%",
                                   "--fixed-bytes-per-phase", "1MiB"))]
@@ -58,7 +60,7 @@ class LockstepParity(unittest.TestCase):
     def test_odd_capacities(self):
         with live_system.System() as system:
             trace = live_system.synthetic(system.path("a.kvtrace"), sequences=2, steps=30)
-            system.start_server()
+            system.start_server(*ALL_STEPS)
             for capacity in ("0%", "1%", "50%", "100%", "300%", "1000000"):
                 with self.subTest(capacity=capacity):
                     self.compare(system, "lfu", ("--hbm-capacity", capacity), (trace,))
@@ -68,7 +70,7 @@ class LockstepParity(unittest.TestCase):
             trace = live_system.synthetic(system.path("a.kvtrace"), steps=40)
             folder = system.path("recorded")
             os.mkdir(folder)
-            server = system.start_server("--record-dir", folder)
+            server = system.start_server(*ALL_STEPS, "--record-dir", folder)
             system.finish(system.start_worker(trace, "--node", "node-a", "--lockstep"))
             live_system.terminate(server)
             self.assertEqual(server.wait(live_system.PATIENCE), 0)
@@ -84,7 +86,7 @@ class LockstepParity(unittest.TestCase):
     def test_the_schedules_are_the_same(self):
         with live_system.System() as system:
             trace = live_system.synthetic(system.path("a.kvtrace"), steps=25)
-            system.start_server("--policy", "lfu")
+            system.start_server(*ALL_STEPS, "--policy", "lfu")
             live_system.run(live_system.CTL, "simulate", trace, "--policy", "lfu", "--delay-steps", "1",
                             "--schedule-out", system.path("simulated.jsonl"))
             worker = system.start_worker(trace, "--node", "node-a", "--lockstep", "--schedule-out",

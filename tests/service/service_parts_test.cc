@@ -215,6 +215,16 @@ TEST(OverloadGuardTest, WithoutAPauseOneStepInEightIsLearnedFrom) {
   }
 }
 
+TEST(OverloadGuardTest, WhereAllStepsAreToComeAllAreLearnedFrom) {
+  ServiceOptions options;
+  options.sample_every = options.max_sample_every = 2;
+  OverloadGuard guard(options);
+  for (int i = 0; i < 80; ++i) {
+    EXPECT_FALSE(guard.OnPressure(absl::Milliseconds(25 * i), {1, 1}));
+    EXPECT_FALSE(guard.LeavesOutStatistics({1, 1}));
+  }
+}
+
 TEST(OverloadGuardTest, LearnsLessUntilThereIsRoomForAll) {
   OverloadGuard guard{ServiceOptions()};
   const auto at = [&guard](int ms, double busy) {

@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "absl/strings/string_view.h"
+
 namespace kvplace {
 namespace {
 
@@ -91,8 +93,15 @@ class StepRecord::Writer {
     }
     *at_++ = static_cast<uint8_t>(number);
   }
-  void PutHandles(absl::Span<const BlockId> blocks) {
+  // `encoded`: empty, or what the blocks become.
+  void PutHandles(absl::Span<const BlockId> blocks,
+                  absl::string_view encoded = {}) {
     Put(static_cast<uint32_t>(blocks.size()));
+    if (!encoded.empty()) {
+      Flush();
+      out_->insert(out_->end(), encoded.begin(), encoded.end());
+      return;
+    }
     uint32_t before = 0;
     for (const BlockId block : blocks) {
       Put(block.value() - before);
@@ -122,7 +131,7 @@ void StepRecord::AddPhase(absl::Span<const BlockRange> births,
     writer.Put(birth.count);
     before = birth.first.value();
   }
-  writer.PutHandles(phase.reads);
+  writer.PutHandles(phase.reads, phase.encoded_reads);
   before = 0;
   writer.Put(static_cast<uint32_t>(phase.kv_writes.size()));
   for (const KvWrite& write : phase.kv_writes) {
