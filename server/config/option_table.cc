@@ -188,8 +188,7 @@ void AddOverload(Table& t) {
       {"max-sample-every", group,
        "largest such number under overload; if it is sample-every itself, "
        "nothing is left out of what is learned, either"},
-      1,
-      1024, KVPLACE_FIELD(service.max_sample_every)));
+      1, 1024, KVPLACE_FIELD(service.max_sample_every)));
   t.push_back(DurationOption(
       {"overload-lag", group,
        "a worker whose steps wait for longer is told to send half as many"},

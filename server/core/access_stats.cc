@@ -8,11 +8,6 @@ namespace kvplace {
 
 AccessStats::AccessStats(uint32_t handles) : last_read_(handles, kNever) {}
 
-AccessStats::AccessStats(uint32_t handles, double decay)
-    : AccessStats(handles) {
-  KeepCounts(decay);
-}
-
 void AccessStats::KeepCounts(double decay) {
   if (!counts()) {
     count_.resize(last_read_.size());

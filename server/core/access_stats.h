@@ -30,15 +30,12 @@ class AccessStats {
 
   // Without counts.
   explicit AccessStats(uint32_t handles);
-  // Counts from the first read on. 0 < decay < 1.
-  AccessStats(uint32_t handles, double decay);
 
   void Clear();
   // Forgets one block.
   void Forget(BlockId block);
 
   // REQUIRES: steps of one block never fall.
-  void OnRead(BlockId block, StepIndex step) { OnReads({&block, 1}, step); }
   void OnReads(absl::Span<const BlockId> blocks, StepIndex step);
 
   // The block comes into the set of its group, and goes out of it. The step of
@@ -59,7 +56,8 @@ class AccessStats {
   }
   // Of every block that is in the set.
   void SetStep(GroupId group, StepIndex step) {
-    if (group.value() >= set_steps_.size()) set_steps_.resize(group.value() + 1);
+    if (group.value() >= set_steps_.size())
+      set_steps_.resize(group.value() + 1);
     set_steps_[group.value()] = Offset(step);
   }
   bool set_step_is(GroupId group, StepIndex step) const {

@@ -51,7 +51,6 @@ void DeviceModel::Clear() {
   stats_.Clear();
   read_sets_.Clear();
   read_groups_.assign(read_groups_.size(), ReadGroup());
-  for (auto& blocks : new_residents_) blocks.clear();
   if (orders_.recency) orders_.recency->Clear();
   if (orders_.ranks) orders_.ranks->Clear();
   if (orders_.outsiders) orders_.outsiders->Clear();
@@ -73,11 +72,10 @@ uint32_t DeviceModel::PartitionOf(BlockId block) const {
              : 0;
 }
 
-void DeviceModel::AddToIndex(BlockId block) {
+void DeviceModel::AddToIndex(BlockId block, GroupId group) {
   if (orders_.recency) {
-    orders_.recency->Touch(block);
-    orders_.recency->Hold(block);
-    if (!stats_.in_set(block)) new_residents_[1].push_back(block);
+    orders_.recency->Arrive(block, group, Offset(step_), read_sets_.Now(),
+                            stats_);
   } else if (orders_.ranks) {
     if (orders_.outsiders) orders_.outsiders->Remove(block, 0);
     orders_.ranks->Set(block, PartitionOf(block), policy_->Rank(*this, block));
@@ -104,15 +102,17 @@ void DeviceModel::RemoveFromIndex(BlockId block) {
 void DeviceModel::Rerank(absl::Span<const BlockId> blocks) {
   for (const BlockId block : blocks) {
     if (!blocks_.alive(block)) continue;
-    residency_.tier(block) == Tier::kHbm ? AddToIndex(block)
-                                         : AddToOutsiders(block);
+    residency_.tier(block) == Tier::kHbm
+        ? AddToIndex(block, blocks_.group(block))
+        : AddToOutsiders(block);
   }
 }
 
 void DeviceModel::RebuildIndex() {
   const VictimIndex index = policy_->traits().index;
-  EmptySets([](GroupId) { return true; });
-  for (auto& blocks : new_residents_) blocks.clear();
+  for (uint32_t g = 0; g < config_.group_count().value(); ++g) {
+    EmptySet(GroupId(g));
+  }
   SetCounting(policy_->traits().count_decay);
   orders_.recency.reset();
   orders_.ranks.reset();
@@ -123,7 +123,7 @@ void DeviceModel::RebuildIndex() {
   }
   orders_.ranking.reset();
   if (index == VictimIndex::kRecency) {
-    orders_.recency.emplace(config_.handles());
+    orders_.recency.emplace(config_.handles(), config_.group_count().value());
   } else if (index != VictimIndex::kNone) {
     orders_.ranks.emplace(config_.handles(), index == VictimIndex::kRankByGroup
                                                  ? config_.group_count().value()
@@ -147,7 +147,8 @@ void DeviceModel::RebuildIndex() {
               [&age](BlockId a, BlockId b) { return age(a) < age(b); });
   }
   for (const BlockId block : resident) {
-    orders_.recency ? orders_.recency->Touch(block) : AddToIndex(block);
+    orders_.recency ? orders_.recency->Start(block)
+                    : AddToIndex(block, blocks_.group(block));
   }
 }
 
@@ -234,10 +235,9 @@ void DeviceModel::FinishInventory(StepIndex next_step) {
 
 absl::Status DeviceModel::BeginStep(StepIndex step, StepDetail detail) {
   if (step <= step_ || !stats_.Representable(step)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("step is ", step.value(), ", expected more than ",
-                     step_.value(), " and less than ",
-                     AccessStats::kMostSteps, " after the first"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "step is ", step.value(), ", expected more than ", step_.value(),
+        " and less than ", AccessStats::kMostSteps, " after the first"));
   }
   detail_ = detail;
   if (detail == StepDetail::kAll) Refresh();
@@ -283,9 +283,7 @@ bool DeviceModel::EnterSet(GroupId group, absl::Span<const BlockId> entered) {
     in_hbm += residency_.tier(block) == Tier::kHbm;
   }
   read_groups_[group.value()].in_hbm += in_hbm;
-  if (orders_.recency) {
-    for (const BlockId block : entered) orders_.recency->Hold(block);
-  }
+  if (orders_.recency) orders_.recency->Enter(entered);
   return true;
 }
 
@@ -296,9 +294,7 @@ void DeviceModel::LeaveSet(GroupId group, absl::Span<const BlockId> left) {
     in_hbm += residency_.tier(block) == Tier::kHbm;
   }
   read_groups_[group.value()].in_hbm -= in_hbm;
-  if (orders_.recency) {
-    for (const BlockId block : left) orders_.recency->Release(block);
-  }
+  if (orders_.recency) orders_.recency->Leave(left);
 }
 
 void DeviceModel::TidySet(GroupId group) {
@@ -309,24 +305,12 @@ void DeviceModel::TidySet(GroupId group) {
   });
 }
 
-void DeviceModel::AgeNewResidents() {
-  for (const BlockId block : new_residents_[0]) {
-    if (!stats_.in_set(block)) orders_.recency->Release(block);
-  }
-  new_residents_[0].clear();
-  new_residents_[0].swap(new_residents_[1]);
-}
-
-template <typename Which>
-void DeviceModel::EmptySets(Which which) {
-  for (uint32_t g = 0; g < config_.group_count().value(); ++g) {
-    const GroupId group(g);
-    if (read_sets_.set(group).empty() || !which(group)) continue;
-    TidySet(group);
-    ReadSets::Changes changes;
-    read_sets_.Hear(group, {}, &changes);
-    LeaveSet(group, changes.left);
-  }
+void DeviceModel::EmptySet(GroupId group) {
+  if (read_sets_.set(group).empty()) return;
+  TidySet(group);
+  ReadSets::Changes changes;
+  read_sets_.Hear(group, {}, &changes);
+  LeaveSet(group, changes.left);
 }
 
 absl::Status DeviceModel::HearReads(const PhaseUpdate& phase, int64_t* hits) {
@@ -352,8 +336,7 @@ absl::Status DeviceModel::HearReads(const PhaseUpdate& phase, int64_t* hits) {
   return absl::OkStatus();
 }
 
-absl::Status DeviceModel::HearChanges(const PhaseUpdate& phase,
-                                      int64_t* hits) {
+absl::Status DeviceModel::HearChanges(const PhaseUpdate& phase, int64_t* hits) {
   const GroupId group = phase.group;
   TidySet(group);
   const bool more = stats_.set_step_is(group, step_);
@@ -363,6 +346,7 @@ absl::Status DeviceModel::HearChanges(const PhaseUpdate& phase,
     return absl::InvalidArgumentError(
         absl::StrCat("reads of group ", group.value(), " do not ascend"));
   }
+  if (orders_.recency) orders_.recency->Settle(group, Offset(step_), stats_);
   LeaveSet(group, changes.left);
   stats_.SetStep(group, step_);
   if (!EnterSet(group, changes.entered)) {
@@ -398,7 +382,8 @@ absl::Status DeviceModel::BeginPhase(const PhaseUpdate& phase,
     if (auto s = AddInventory(birth); !s.ok()) return s;
     for (uint32_t i = 0; i < birth.count; ++i) {
       const BlockId block(birth.first.value() + i);
-      birth.tier == Tier::kHbm ? AddToIndex(block) : AddToOutsiders(block);
+      birth.tier == Tier::kHbm ? AddToIndex(block, birth.group)
+                               : AddToOutsiders(block);
     }
     if (orders_.ranking) orders_.ranking->OnBirth(birth);
   }
@@ -439,11 +424,17 @@ void DeviceModel::RankMoved(BlockId block) {
 
 absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
                                    PhaseTraffic* traffic) {
+  if (!stats_.set_step_is(phase.group, step_)) {  // it has read nothing
+    if (orders_.recency) {
+      orders_.recency->Settle(phase.group, Offset(step_), stats_);
+    }
+    EmptySet(phase.group);
+  }
   for (const BlockId block : phase.freed) {
     if (auto s = CheckAlive(block); !s.ok()) return s;
     const Bytes bytes = bytes_of(block);
     RemoveFromIndex(block);
-    if (orders_.recency) orders_.recency->Release(block);
+    if (orders_.recency) orders_.recency->End(block);
     if (stats_.in_set(block)) {
       if (residency_.tier(block) == Tier::kHbm) CountMove(block, -1);
       read_groups_[blocks_.group(block).value()].untidy = true;
@@ -466,12 +457,12 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
     RankMoved(block);
     traffic->demoted += bytes;
   }
-  const auto bring_in = [this](absl::Span<const BlockId> blocks, Bytes* total) {
+  const auto bring_in = [&](absl::Span<const BlockId> blocks, Bytes* total) {
     for (const BlockId block : blocks) {
       if (auto s = CheckAlive(block); !s.ok()) return s;
       const Bytes bytes = bytes_of(block);
       if (auto s = residency_.Promote(block, bytes); !s.ok()) return s;
-      AddToIndex(block);
+      AddToIndex(block, phase.group);
       CountMove(block, +1);
       RankMoved(block);
       *total += bytes;
@@ -499,8 +490,6 @@ void DeviceModel::EndStep(const StepAccount& account) {
   if (BlockRanking* const ranking = listening_ranking()) {
     ranking->EndStep(Offset(step_), blocks_, residency_);
   }
-  EmptySets([this](GroupId group) { return !stats_.set_step_is(group, step_); });
-  AgeNewResidents();
   // What a ranking has heard of may be waiting for it.
   if (detail_ == StepDetail::kAll || !orders_.ranking) refresh_due_ = true;
   finished_ = account;

@@ -27,9 +27,9 @@
 #include "server/core/ids.h"
 #include "server/core/rank_heap.h"
 #include "server/core/read_sets.h"
-#include "server/core/recency_list.h"
 #include "server/core/residency.h"
 #include "server/core/topology.h"
+#include "server/core/use_order.h"
 #include "server/core/value/block_ranking.h"
 
 namespace kvplace {
@@ -131,18 +131,12 @@ class DeviceModel {
   // Unless counts are kept: of each group what it read in its last step, but
   // for blocks that are no longer stats().in_set_of() it.
   const ReadSets& read_sets() const { return read_sets_; }
-  // Where there is orders().recency: blocks that came into HBM in this step or
-  // the last one. Maybe some that were read since, or have left, or are in the
-  // list twice.
-  std::array<absl::Span<const BlockId>, 2> new_residents() const {
-    return {new_residents_[0], new_residents_[1]};
-  }
   const Residency& residency() const { return residency_; }
   Residency& mutable_residency() { return residency_; }
   // Of these, the ones that the policy's traits ask for (see policy.h).
   struct Orders {
-    // Blocks in HBM. Those of read_sets() and new_residents() are held.
-    std::optional<RecencyList> recency;
+    // Blocks in HBM.
+    std::optional<UseOrder> recency;
     std::optional<RankHeap> ranks;
     // Blocks in DRAM that were ever read (or all, as the traits say), by rank
     // negated: the highest first.
@@ -161,8 +155,6 @@ class DeviceModel {
   StepIndex step() const { return step_; }
   // Totals of the last finished step; none before the first.
   const std::optional<StepAccount>& finished_step() const { return finished_; }
-  // Blocks evicted in one step lately: a maximum that decays by 1/64 per step.
-  double recent_evictions() const { return recent_evictions_; }
   // Length of the longest eviction queue that is of use in one plan.
   size_t EvictionBound() const;
 
@@ -170,8 +162,9 @@ class DeviceModel {
   Bytes bytes_of(BlockId block) const {
     return config_.block_bytes(blocks_.group(block));
   }
-  // Puts the block, which is in HBM, where it belongs in the order of victims.
-  void AddToIndex(BlockId block);
+  // Puts the block, which is in HBM, where it belongs in the order of victims,
+  // in a phase of `group`.
+  void AddToIndex(BlockId block, GroupId group);
   // The same for a block in DRAM.
   void AddToOutsiders(BlockId block);
   void RemoveFromIndex(BlockId block);
@@ -197,11 +190,8 @@ class DeviceModel {
       read_groups_[blocks_.group(block).value()].in_hbm += change;
     }
   }
-  // New residents of the last step are no longer.
-  void AgeNewResidents();
-  // The sets of the groups of which which(group) is true become empty.
-  template <typename Which>
-  void EmptySets(Which which);
+  // All of it leaves.
+  void EmptySet(GroupId group);
   // What of the phase's reads is wrong.
   absl::Status CheckEach(const PhaseUpdate& phase) const;
   void HearPhase(const PhaseUpdate& phase, int64_t hits);
@@ -241,14 +231,13 @@ class DeviceModel {
     bool untidy = false;
   };
   std::vector<ReadGroup> read_groups_;
-  // In the last step, in this one.
-  std::array<std::vector<BlockId>, 2> new_residents_;
   // Scratch: of a phase's reads.
   std::vector<uint8_t> in_hbm_;
 
   StepIndex step_{-1};
   std::optional<StepAccount> finished_;
   uint64_t evictions_in_step_ = 0;
+  // In one step lately: a maximum that decays by 1/64 per step.
   double recent_evictions_ = 0;
 };
 

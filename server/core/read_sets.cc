@@ -149,17 +149,6 @@ void ReadSets::Clear() {
   for (Set& set : sets_) set.blocks.clear();
 }
 
-std::vector<GroupId> ReadSets::ByAge() const {
-  std::vector<GroupId> groups;
-  for (uint32_t g = 0; g < sets_.size(); ++g) {
-    if (!sets_[g].blocks.empty()) groups.emplace_back(g);
-  }
-  std::sort(groups.begin(), groups.end(), [this](GroupId a, GroupId b) {
-    return sets_[a.value()].time < sets_[b.value()].time;
-  });
-  return groups;
-}
-
 bool ReadSets::Compare(absl::Span<const BlockId> before,
                        absl::Span<const BlockId> reads) {
   if (!Ascend(reads)) return false;
@@ -167,8 +156,7 @@ bool ReadSets::Compare(absl::Span<const BlockId> before,
   Fit(reads.size(), &entered_);
   const BlockId* const before_end = before.data() + before.size();
   const BlockId* const now_end = reads.data() + reads.size();
-  Comparison low = {before.data(), reads.data(), left_.data(),
-                    entered_.data()};
+  Comparison low = {before.data(), reads.data(), left_.data(), entered_.data()};
   if (before.size() >= kLong && reads.size() >= kLong) {
     // A step waits for the one before it, but not for one of the other half.
     const BlockId* const now_middle = reads.data() + reads.size() / 2;
@@ -205,7 +193,7 @@ bool ReadSets::Hear(GroupId group, absl::Span<const BlockId> reads,
   if (!Compare(set.blocks, reads)) return false;
   *changes = {absl::MakeConstSpan(entered_.data(), entered_count_),
               absl::MakeConstSpan(left_.data(), left_count_)};
-  set.time = time_++;
+  set.time = now_++;
   if (entered_count_ + left_count_ > 0) {
     set.blocks.assign(reads.begin(), reads.end());
   }
@@ -217,7 +205,7 @@ bool ReadSets::HearMore(GroupId group, absl::Span<const BlockId> reads,
   Set& set = sets_[group.value()];
   if (!Compare(set.blocks, reads)) return false;
   *changes = {absl::MakeConstSpan(entered_.data(), entered_count_), {}};
-  set.time = time_++;
+  set.time = now_++;
   std::vector<BlockId> both;
   std::merge(set.blocks.begin(), set.blocks.end(), changes->entered.begin(),
              changes->entered.end(), std::back_inserter(both));

@@ -29,8 +29,10 @@ class ReadSets {
   absl::Span<const BlockId> set(GroupId group) const {
     return sets_[group.value()].blocks;
   }
-  // Groups whose set is not empty, the one heard longest ago first.
-  std::vector<GroupId> ByAge() const;
+  // When the group was heard last, and the time of what happens now, after all
+  // that was before.
+  uint64_t time(GroupId group) const { return sets_[group.value()].time; }
+  uint64_t Now() { return now_++; }
 
   // Ascending both; they hold until the next call.
   struct Changes {
@@ -54,7 +56,6 @@ class ReadSets {
  private:
   struct Set {
     std::vector<BlockId> blocks;
-    // Phases heard of before this one.
     uint64_t time = 0;
   };
 
@@ -63,7 +64,7 @@ class ReadSets {
                absl::Span<const BlockId> reads);
 
   std::vector<Set> sets_;
-  uint64_t time_ = 0;
+  uint64_t now_ = 0;
   // What Compare found: the first entered_count_ and left_count_ of them.
   std::vector<BlockId> entered_;
   std::vector<BlockId> left_;

@@ -7,7 +7,7 @@
 //
 // Blocks may be held: those are more recent than all that have a place, and it
 // is up to whoever holds them in which order. (Who reads the same blocks again
-// and again need not touch them each time; see ReadSets.)
+// and again need not touch them each time; see UseOrder.)
 //
 // Thread-safety: one thread at a time. Memory: 4 bytes per handle and up to 12
 // for each of the most blocks that it had; no allocation once it had as many.

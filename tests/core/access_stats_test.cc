@@ -13,6 +13,16 @@
 namespace kvplace {
 namespace {
 
+void OnRead(AccessStats* stats, BlockId block, StepIndex step) {
+  stats->OnReads({&block, 1}, step);
+}
+
+AccessStats Counting(uint32_t handles, double decay) {
+  AccessStats stats(handles);
+  stats.KeepCounts(decay);
+  return stats;
+}
+
 // sum over reads s of decay^(t - s), written out.
 double Sum(const std::vector<int64_t>& reads, int64_t t, double decay) {
   double sum = 0;
@@ -23,7 +33,7 @@ double Sum(const std::vector<int64_t>& reads, int64_t t, double decay) {
 }
 
 TEST(AccessStats, BeforeTheFirstRead) {
-  const AccessStats stats(2, 0.8);
+  const AccessStats stats = Counting(2, 0.8);
   EXPECT_FALSE(stats.ever_read(BlockId(0)));
   EXPECT_FALSE(stats.read_in(BlockId(0), StepIndex(0)));
   EXPECT_EQ(stats.last_read(BlockId(0)), StepIndex(-1));
@@ -33,12 +43,12 @@ TEST(AccessStats, BeforeTheFirstRead) {
 }
 
 TEST(AccessStats, CountsByHand) {
-  AccessStats stats(2, 0.5);
+  AccessStats stats = Counting(2, 0.5);
   stats.SetBase(StepIndex(1000));
-  stats.OnRead(BlockId(1), StepIndex(1000));
-  stats.OnRead(BlockId(1), StepIndex(1001));
+  OnRead(&stats, BlockId(1), StepIndex(1000));
+  OnRead(&stats, BlockId(1), StepIndex(1001));
   EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(1)), 1.5);
-  stats.OnRead(BlockId(1), StepIndex(1003));
+  OnRead(&stats, BlockId(1), StepIndex(1003));
   EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(1)), 1.375);
   EXPECT_EQ(stats.last_read(BlockId(1)), StepIndex(1003));
   EXPECT_TRUE(stats.read_in(BlockId(1), StepIndex(1003)));
@@ -48,13 +58,13 @@ TEST(AccessStats, CountsByHand) {
 }
 
 TEST(AccessStats, ForgetsOneBlockOrAll) {
-  AccessStats stats(3, 0.8);
+  AccessStats stats = Counting(3, 0.8);
   stats.OnReads(Ids({0, 1, 2}), StepIndex(5));
   stats.Forget(BlockId(1));
   EXPECT_FALSE(stats.ever_read(BlockId(1)));
   EXPECT_EQ(stats.count_at_last_read(BlockId(1)), 0);
   EXPECT_TRUE(stats.ever_read(BlockId(2)));
-  stats.OnRead(BlockId(1), StepIndex(6));
+  OnRead(&stats, BlockId(1), StepIndex(6));
   EXPECT_EQ(stats.count_at_last_read(BlockId(1)), 1);
   stats.Clear();
   EXPECT_FALSE(stats.ever_read(BlockId(2)));
@@ -82,7 +92,7 @@ TEST(AccessStats, CountsBeginWhenAskedFor) {
 }
 
 TEST(AccessStats, StepsFarApartAreTheLimit) {
-  AccessStats stats(1, 0.8);
+  AccessStats stats = Counting(1, 0.8);
   stats.SetBase(StepIndex(10));
   EXPECT_FALSE(stats.Representable(StepIndex(9)));
   EXPECT_TRUE(stats.Representable(StepIndex(10)));
@@ -90,8 +100,8 @@ TEST(AccessStats, StepsFarApartAreTheLimit) {
   EXPECT_TRUE(stats.Representable(StepIndex(kLast)));
   EXPECT_FALSE(stats.Representable(StepIndex(kLast + 1)));
   EXPECT_FALSE(stats.Representable(StepIndex(INT64_MAX)));
-  stats.OnRead(BlockId(0), StepIndex(10));
-  stats.OnRead(BlockId(0), StepIndex(kLast));
+  OnRead(&stats, BlockId(0), StepIndex(10));
+  OnRead(&stats, BlockId(0), StepIndex(kLast));
   EXPECT_EQ(stats.last_read(BlockId(0)), StepIndex(kLast));
   EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(0)), 1);
   EXPECT_TRUE(std::isfinite(stats.LogCount(BlockId(0))));
@@ -102,7 +112,7 @@ TEST(AccessStats, BlocksOfASetWereReadWithIt) {
   stats.SetBase(StepIndex(100));
   const GroupId group(2);
   EXPECT_FALSE(stats.set_step_is(group, StepIndex(100)));
-  stats.OnRead(BlockId(3), StepIndex(101));
+  OnRead(&stats, BlockId(3), StepIndex(101));
   for (const uint32_t h : {0, 1, 3}) stats.Enter(BlockId(h), group);
   stats.SetStep(group, StepIndex(102));
   stats.Leave(BlockId(1), group);
@@ -126,11 +136,11 @@ TEST(AccessStats, BlocksOfASetWereReadWithIt) {
 }
 
 TEST(AccessStats, DecayChangesFromNowOn) {
-  AccessStats stats(1, 0.5);
+  AccessStats stats = Counting(1, 0.5);
   EXPECT_EQ(stats.decay(), 0.5);
-  stats.OnRead(BlockId(0), StepIndex(0));
+  OnRead(&stats, BlockId(0), StepIndex(0));
   stats.KeepCounts(0.25);
-  stats.OnRead(BlockId(0), StepIndex(1));
+  OnRead(&stats, BlockId(0), StepIndex(1));
   EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(0)), 1.25);
 }
 
@@ -145,14 +155,14 @@ TEST_P(AccessStatsTwin, CountsAndTheirOrderAreThoseOfTheSums) {
   const double decays[] = {0.8, 0.5, 0.99, 0.05};
   const double decay = decays[GetParam() % 4];
   const int64_t base = GetParam() % 3 == 0 ? 0 : 123456789;
-  AccessStats stats(kBlocks, decay);
+  AccessStats stats = Counting(kBlocks, decay);
   stats.SetBase(StepIndex(base));
   std::vector<std::vector<int64_t>> reads(kBlocks);
   int64_t step = base;
   for (int i = 0; i < 300; ++i) {
     for (uint32_t h = 0; h < kBlocks; ++h) {
       if (std::bernoulli_distribution((h + 1.0) / 60)(random)) {
-        stats.OnRead(BlockId(h), StepIndex(step));
+        OnRead(&stats, BlockId(h), StepIndex(step));
         reads[h].push_back(step);
       }
     }

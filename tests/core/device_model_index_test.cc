@@ -205,26 +205,26 @@ class RandomRun : public ::testing::TestWithParam<int> {
   }
   bool Chance(double p) { return std::bernoulli_distribution(p)(random_); }
   size_t Resident() const {
-    return static_cast<size_t>(
-        std::count_if(tier_.begin(), tier_.end(), [](const auto& entry) {
-          return entry.second == Tier::kHbm;
-        }));
+    return static_cast<size_t>(std::count_if(
+        tier_.begin(), tier_.end(),
+        [](const auto& entry) { return entry.second == Tier::kHbm; }));
   }
 
-  // Into HBM.
-  void Arrive(BlockId block) {
-    if (InSet(block)) return;
-    is_new_.insert(block);
-    new_[1].push_back(block);
+  // Into HBM in a phase of the group. A block that is in a set, or came lately
+  // and left again, has its place.
+  void Arrive(BlockId block, uint32_t group) {
+    SettleArrivals(group);
+    if (InSet(block) || !is_new_.insert(block).second) return;
+    if (arrivals_[group].empty()) arrival_time_[group] = time_++;
+    arrivals_[group].emplace_back(block, step_);
   }
   bool InSet(BlockId block) const {
     return sets_[block.value() / kHandles].contains(block);
   }
   void HearReads(uint32_t group, const std::vector<BlockId>& reads);
-  void EndStep(int64_t step);
+  void SettleArrivals(uint32_t group);
   // Blocks in HBM by their last use: those that are not in their group's last
-  // step, then those that are, group by group, then those that came this step
-  // or the last.
+  // step, then those that are and those that came lately, phase by phase.
   std::vector<BlockId> ByUse() const;
   void ApplyRandomPhase(int64_t step, uint32_t group);
   void Compare();
@@ -243,18 +243,32 @@ class RandomRun : public ::testing::TestWithParam<int> {
   std::map<uint32_t, Tier> tier_;
   std::map<uint32_t, uint32_t> page_;
   std::map<uint32_t, std::vector<int64_t>> reads_;
-  // Of ByUse() the first part; what the groups read last, and in which order.
+  // Of ByUse() the first part; what the groups read last, and when.
   std::vector<BlockId> recency_;
   std::array<std::set<BlockId>, kGroups> sets_;
-  std::vector<uint32_t> heard_;
-  // What came into HBM in the last step and in this one, and is new still.
-  std::array<std::vector<BlockId>, 2> new_;
+  std::array<int, kGroups> set_time_ = {};
+  int time_ = 0;
+  // What came in a phase of the group, in which step, and the time of the
+  // first; which of them are new still.
+  std::array<std::vector<std::pair<BlockId, int64_t>>, kGroups> arrivals_;
+  std::array<int, kGroups> arrival_time_ = {};
   std::set<BlockId> is_new_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RandomRun, ::testing::Range(0, 12));
 
+void RandomRun::SettleArrivals(uint32_t group) {
+  auto& arrivals = arrivals_[group];
+  while (!arrivals.empty() && arrivals.front().second < step_) {
+    const BlockId block = arrivals.front().first;
+    arrivals.erase(arrivals.begin());
+    if (InSet(block) || is_new_.erase(block) == 0) continue;
+    if (tier_.at(block.value()) == Tier::kHbm) recency_.push_back(block);
+  }
+}
+
 void RandomRun::HearReads(uint32_t group, const std::vector<BlockId>& reads) {
+  SettleArrivals(group);
   std::set<BlockId>& set = sets_[group];
   const std::set<BlockId> before =
       std::exchange(set, std::set<BlockId>(reads.begin(), reads.end()));
@@ -264,38 +278,29 @@ void RandomRun::HearReads(uint32_t group, const std::vector<BlockId>& reads) {
     if (tier_.at(block.value()) == Tier::kHbm) recency_.push_back(block);
   }
   for (const BlockId block : reads) std::erase(recency_, block);
-  std::erase(heard_, group);
-  heard_.push_back(group);
-}
-
-void RandomRun::EndStep(int64_t step) {
-  for (uint32_t g = 0; g < kGroups; ++g) {
-    if (!sets_[g].empty() &&
-        reads_.at(sets_[g].begin()->value()).back() != step) {
-      HearReads(g, {});
-    }
-  }
-  for (const BlockId block : new_[0]) {
-    if (InSet(block) || is_new_.erase(block) == 0) continue;
-    if (tier_.at(block.value()) == Tier::kHbm) recency_.push_back(block);
-  }
-  new_[0] = std::exchange(new_[1], {});
-  for (DeviceModel& model : models_) model.EndStep(StepAccount());
+  set_time_[group] = time_++;
 }
 
 std::vector<BlockId> RandomRun::ByUse() const {
-  std::vector<BlockId> blocks = recency_;
-  for (const uint32_t group : heard_) {
-    for (const BlockId block : sets_[group]) {
-      if (tier_.at(block.value()) == Tier::kHbm) blocks.push_back(block);
-    }
+  // Time, whether it is of the set, and the group.
+  std::set<std::tuple<int, bool, uint32_t>> parts;
+  for (uint32_t g = 0; g < kGroups; ++g) {
+    parts.emplace(set_time_[g], true, g);
+    parts.emplace(arrival_time_[g], false, g);
   }
-  for (const auto& list : new_) {
-    for (const BlockId block : list) {
-      if (is_new_.contains(block) && !InSet(block) &&
-          tier_.at(block.value()) == Tier::kHbm &&
-          std::find(blocks.begin(), blocks.end(), block) == blocks.end()) {
-        blocks.push_back(block);
+  std::vector<BlockId> blocks = recency_;
+  const auto append = [&](BlockId block) {
+    if (tier_.at(block.value()) == Tier::kHbm) blocks.push_back(block);
+  };
+  for (const auto& [time, is_set, group] : parts) {
+    if (is_set) {
+      for (const BlockId block : sets_[group]) append(block);
+      continue;
+    }
+    for (const auto& [block, step] : arrivals_[group]) {
+      if (!is_new_.contains(block) || InSet(block)) continue;
+      if (std::find(blocks.begin(), blocks.end(), block) == blocks.end()) {
+        append(block);
       }
     }
   }
@@ -311,7 +316,7 @@ void RandomRun::ApplyRandomPhase(int64_t step, uint32_t group) {
       tier_[h] = hbm ? Tier::kHbm : Tier::kDram;
       page_[h] = static_cast<uint32_t>(random_() % 5);
       births.push_back(Page(h % 3, h, page_[h], tier_[h]));
-      if (hbm) Arrive(BlockId(h));
+      if (hbm) Arrive(BlockId(h), group);
     }
   }
   const double share = Chance(0.1) ? 0 : 0.4;
@@ -321,6 +326,11 @@ void RandomRun::ApplyRandomPhase(int64_t step, uint32_t group) {
     reads_[h].push_back(step);
   }
   if (!reads.empty()) HearReads(group, reads);
+  if (reads.empty() && !sets_[group].empty()) {
+    HearReads(group, {});
+  } else if (reads.empty()) {
+    SettleArrivals(group);
+  }
   std::vector<uint32_t> live;
   for (const auto& [h, tier] : tier_) live.push_back(h);
   for (const uint32_t h : live) {
@@ -347,7 +357,7 @@ void RandomRun::ApplyRandomPhase(int64_t step, uint32_t group) {
       }
       list->emplace_back(h);
       it->second = Tier::kHbm;
-      Arrive(BlockId(h));
+      Arrive(BlockId(h), group);
     }
   }
   PhaseUpdate phase;
@@ -444,8 +454,6 @@ TEST_P(RandomRun, IndexFollowsTheEvents) {
       ASSERT_NO_FATAL_FAILURE(ApplyRandomPhase(step_, g));
       ASSERT_NO_FATAL_FAILURE(Compare());
     }
-    EndStep(step_);
-    ASSERT_NO_FATAL_FAILURE(Compare());
   }
 }
 

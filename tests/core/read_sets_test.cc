@@ -14,7 +14,6 @@
 namespace kvplace {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 std::vector<BlockId> List(absl::Span<const BlockId> blocks) {
@@ -67,15 +66,14 @@ TEST(ReadSets, ReadsMustAscend) {
   }
 }
 
-TEST(ReadSets, GroupsByAge) {
+TEST(ReadSets, TimeIsOfThePhase) {
   ReadSets sets(4);
-  EXPECT_THAT(sets.ByAge(), IsEmpty());
   for (const uint32_t g : {2, 0, 3, 2}) Hear(&sets, g, Ids({g}));
-  EXPECT_THAT(sets.ByAge(), ElementsAre(GroupId(0), GroupId(3), GroupId(2)));
-  EXPECT_EQ(Hear(&sets, 3, {}).left, Ids({3}));
-  EXPECT_THAT(sets.ByAge(), ElementsAre(GroupId(0), GroupId(2)));
+  EXPECT_LT(sets.time(GroupId(0)), sets.time(GroupId(3)));
+  EXPECT_LT(sets.time(GroupId(3)), sets.time(GroupId(2)));
+  EXPECT_LT(sets.time(GroupId(2)), sets.Now());
   sets.Clear();
-  EXPECT_THAT(sets.ByAge(), IsEmpty());
+  EXPECT_THAT(sets.set(GroupId(2)), IsEmpty());
 }
 
 class ReadSetsTwin : public ::testing::TestWithParam<int> {};
@@ -117,9 +115,8 @@ TEST_P(ReadSetsTwin, RandomReads) {
     for (const BlockId b : twin) {
       if (!more && !reads.contains(b)) left.push_back(b);
     }
-    const Changes changes =
-        Hear(&sets, group, std::vector<BlockId>(reads.begin(), reads.end()),
-             more);
+    const Changes changes = Hear(
+        &sets, group, std::vector<BlockId>(reads.begin(), reads.end()), more);
     ASSERT_EQ(changes.entered, entered);
     ASSERT_EQ(changes.left, left);
     if (more) {

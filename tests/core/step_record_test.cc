@@ -53,8 +53,10 @@ std::vector<uint32_t> Phases(std::span<const BlockUse> uses) {
 }
 
 TEST(StepRecordTest, TakesReadsThatAreEncodedAlready) {
-  const Events events = {{Birth(900, 3)}, Ids({0, 1, 127, 128, 300, 70'000}),
-                         {{BlockId(902), 16}}, Ids({5, 900})};
+  const Events events = {{Birth(900, 3)},
+                         Ids({0, 1, 127, 128, 300, 70'000}),
+                         {{BlockId(902), 16}},
+                         Ids({5, 900})};
   StepRecord plain, copied;
   Add(events, &plain);
   std::string encoded;

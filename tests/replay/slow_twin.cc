@@ -90,6 +90,16 @@ class PromoteAll {
     now_.hbm.insert(block);
     Touch(block);
   }
+  // A block that the phase has read: among its other reads.
+  void InAfterRead(BlockId block, size_t phase) {
+    now_.hbm.insert(block);
+    auto at = now_.recency.end();
+    while (at != now_.recency.begin() && ReadIn(at[-1], phase) &&
+           block < at[-1]) {
+      --at;
+    }
+    now_.recency.insert(at, block);
+  }
 
   TwinPhase Phase(size_t p) {
     TwinPhase phase;
@@ -123,7 +133,7 @@ class PromoteAll {
     for (const BlockId block : misses) {
       if (now_.hbm.size() + births >= capacity_) break;
       phase.promoted.push_back(block);
-      In(block);
+      InAfterRead(block, p);
       if (!Has(queue_, block)) arrived_unlisted_.push_back(block);
     }
     return phase;

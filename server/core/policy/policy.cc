@@ -1,7 +1,5 @@
 #include "server/core/policy/policy.h"
 
-#include "absl/container/flat_hash_set.h"
-
 namespace kvplace {
 
 double UnreadRank(const DeviceModel& model, BlockId block) {
@@ -14,31 +12,8 @@ double UnreadRank(const DeviceModel& model, BlockId block) {
 
 void AppendOldest(const DeviceModel& model, size_t count,
                   std::vector<BlockId>* queue) {
-  const RecencyList& recency = *model.orders().recency;
-  const size_t most = queue->size() + count;
-  recency.AppendOldest(count, queue);
-  if (recency.all_placed()) return;
-  const auto append = [&](BlockId block) {
-    if (queue->size() < most && recency.contains(block)) {
-      queue->push_back(block);
-    }
-  };
-  for (const GroupId group : model.read_sets().ByAge()) {
-    for (const BlockId block : model.read_sets().set(group)) {
-      if (queue->size() == most) return;
-      if (model.stats().in_set_of(block, group)) append(block);
-    }
-  }
-  absl::flat_hash_set<BlockId> seen;
-  for (const absl::Span<const BlockId> blocks : model.new_residents()) {
-    for (const BlockId block : blocks) {
-      if (queue->size() == most) return;
-      if (recency.held(block) && !model.stats().in_set(block) &&
-          seen.insert(block).second) {
-        append(block);
-      }
-    }
-  }
+  model.orders().recency->AppendOldest(count, model.read_sets(), model.stats(),
+                                       queue);
 }
 
 }  // namespace kvplace

@@ -104,9 +104,8 @@ class Policy {
 // last, page 0 last of all.
 double UnreadRank(const DeviceModel& model, BlockId block);
 
-// Appends up to `count` victims, least recently used first: blocks that were not
-// read in the last step of their group, then those that were, group by group,
-// then those that are new in HBM. REQUIRES: VictimIndex::kRecency.
+// Appends up to `count` victims, least recently used first (see UseOrder).
+// REQUIRES: VictimIndex::kRecency.
 void AppendOldest(const DeviceModel& model, size_t count,
                   std::vector<BlockId>* queue);
 

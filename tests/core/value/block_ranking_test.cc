@@ -250,7 +250,7 @@ TEST_F(WantedTest, NothingIsListedTwiceAfterAStepWithoutMisses) {
 TEST_F(WantedTest, NothingIsListedTwiceAfterASwitch) {
   const LruPolicy lru;
   small_.model().SetPolicy(&lru);
-  small_.Step(Ids({16, 17, 0, 1}));
+  small_.Step(Ids({0, 1, 16, 17}));
   small_.model().SetPolicy(&policy_);
   small_.Plan();
   small_.Step(NextHits());
