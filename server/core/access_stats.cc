@@ -9,7 +9,7 @@ namespace kvplace {
 AccessStats::AccessStats(uint32_t handles) : last_read_(handles, kNever) {}
 
 void AccessStats::KeepCounts(double decay) {
-  if (!counts()) {
+  if (decay_ == 0) {
     count_.resize(last_read_.size());
     std::transform(last_read_.begin(), last_read_.end(), count_.begin(),
                    [](uint32_t last) { return last == kNever ? 0.0 : 1.0; });
@@ -23,7 +23,10 @@ void AccessStats::KeepCounts(double decay) {
   }
 }
 
-void AccessStats::DropCounts() { std::vector<double>().swap(count_); }
+void AccessStats::DropCounts() {
+  decay_ = 0;
+  std::vector<double>().swap(count_);
+}
 
 void AccessStats::Clear() {
   std::fill(last_read_.begin(), last_read_.end(), kNever);
@@ -33,7 +36,7 @@ void AccessStats::Clear() {
 
 void AccessStats::Forget(BlockId block) {
   last_read_[block.value()] = kNever;
-  if (counts()) count_[block.value()] = 0;
+  if (decay_ > 0) count_[block.value()] = 0;
 }
 
 void AccessStats::Count(BlockId block, uint32_t now) {
@@ -47,7 +50,7 @@ void AccessStats::Count(BlockId block, uint32_t now) {
 }
 
 void AccessStats::OnReads(absl::Span<const BlockId> blocks, StepIndex step) {
-  if (counts()) {
+  if (decay_ > 0) {
     for (const BlockId block : blocks) Count(block, Offset(step));
   }
   for (const BlockId block : blocks) last_read_[block.value()] = Offset(step);

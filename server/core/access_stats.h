@@ -77,8 +77,8 @@ class AccessStats {
     return StepIndex(ever_read(block) ? base_ + LastRead(block) : -1);
   }
 
-  // Whether the following are known.
-  bool counts() const { return !count_.empty(); }
+  // Of the counts that are kept; 0: none are, and the following is not known.
+  double decay() const { return decay_; }
   // Decayed count as of the last read; 0 before the first.
   double count_at_last_read(BlockId block) const {
     return count_[block.value()];
@@ -88,13 +88,12 @@ class AccessStats {
   // first read. Comparing logarithms of c(t) drops the common factor decay^t,
   // so ranks stay valid as time goes on and stay finite.
   double LogCount(BlockId block) const;
-  double decay() const { return decay_; }
 
   // Counts from now on, as if the last read of each block had been its only
   // one; those kept already are taken as they are. 0 < decay < 1.
   void KeepCounts(double decay);
   // What counts of reads before now are, where more is known. REQUIRES:
-  // counts() and ever_read(block); count >= 1.
+  // they are kept, and ever_read(block); count >= 1.
   void SetCount(BlockId block, double count) { count_[block.value()] = count; }
   void DropCounts();
 

@@ -154,7 +154,7 @@ void DeviceModel::RebuildIndex() {
 
 void DeviceModel::SetCounting(double decay) {
   if (decay == 0) return stats_.DropCounts();
-  const bool from_ranking = !stats_.counts() && orders_.ranking.has_value();
+  const bool from_ranking = stats_.decay() == 0 && orders_.ranking.has_value();
   stats_.KeepCounts(decay);
   if (!from_ranking) return;
   // A share of steps is what a count is of 1 + decay + decay^2 ...
@@ -318,7 +318,7 @@ absl::Status DeviceModel::HearReads(const PhaseUpdate& phase, int64_t* hits) {
     if (auto s = CheckAlive(block); !s.ok()) return s;
   }
   if (phase.reads.empty()) return absl::OkStatus();
-  if (stats_.counts() || orders_.ranks) {
+  if (stats_.decay() > 0 || orders_.ranks) {
     if (!AllAliveIn(blocks_, phase.reads, phase.group)) return CheckEach(phase);
     stats_.OnReads(phase.reads, step_);
     if (orders_.ranks) Rerank(phase.reads);

@@ -72,13 +72,13 @@ TEST(AccessStats, ForgetsOneBlockOrAll) {
 
 TEST(AccessStats, CountsBeginWhenAskedFor) {
   AccessStats stats(3);
-  EXPECT_FALSE(stats.counts());
+  EXPECT_EQ(stats.decay(), 0);
   stats.OnReads(Ids({0, 1}), StepIndex(5));
   stats.OnReads(Ids({1}), StepIndex(6));
   EXPECT_EQ(stats.last_read(BlockId(1)), StepIndex(6));
   stats.Forget(BlockId(0));
   stats.KeepCounts(0.5);
-  EXPECT_TRUE(stats.counts());
+  EXPECT_EQ(stats.decay(), 0.5);
   EXPECT_EQ(stats.count_at_last_read(BlockId(0)), 0);
   EXPECT_EQ(stats.count_at_last_read(BlockId(1)), 1) << "more is not known";
   EXPECT_EQ(stats.count_at_last_read(BlockId(2)), 0);
@@ -87,7 +87,7 @@ TEST(AccessStats, CountsBeginWhenAskedFor) {
   EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(1)), 2.5);
   EXPECT_DOUBLE_EQ(stats.count_at_last_read(BlockId(2)), 1);
   stats.DropCounts();
-  EXPECT_FALSE(stats.counts());
+  EXPECT_EQ(stats.decay(), 0);
   EXPECT_EQ(stats.last_read(BlockId(2)), StepIndex(7));
 }
 
