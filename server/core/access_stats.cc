@@ -53,7 +53,7 @@ void AccessStats::OnReads(absl::Span<const BlockId> blocks, StepIndex step) {
   if (decay_ > 0) {
     for (const BlockId block : blocks) Count(block, Offset(step));
   }
-  for (const BlockId block : blocks) last_read_[block.value()] = Offset(step);
+  for (const BlockId block : blocks) MarkRead(block, step);
 }
 
 double AccessStats::LogCount(BlockId block) const {

@@ -38,6 +38,11 @@ class AccessStats {
   // REQUIRES: steps of one block never fall.
   void OnReads(absl::Span<const BlockId> blocks, StepIndex step);
 
+  // The same of one block. REQUIRES: counts are not kept.
+  void MarkRead(BlockId block, StepIndex step) {
+    last_read_[block.value()] = Offset(step);
+  }
+
   // The block comes into the set of its group, and goes out of it. The step of
   // the set is what it was read in last. REQUIRES: counts are not kept while a
   // block is in a set.
@@ -97,14 +102,11 @@ class AccessStats {
   void SetCount(BlockId block, double count) { count_[block.value()] = count; }
   void DropCounts();
 
-  // Steps from `base` on are told apart; REQUIRES: nothing read yet.
+  // Steps from `base` on are told apart, kMostSteps of them. REQUIRES: nothing
+  // read yet.
   void SetBase(StepIndex base) { base_ = base.value(); }
   // Steps from the base on that can be told apart.
   static constexpr int64_t kMostSteps = (int64_t{1} << 32) - (1 << 16) - 1;
-  // Whether `step` is one of them.
-  bool Representable(StepIndex step) const {
-    return step.value() >= base_ && step.value() - base_ < kMostSteps;
-  }
 
  private:
   static constexpr uint32_t kNever = UINT32_MAX;

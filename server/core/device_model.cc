@@ -38,7 +38,6 @@ DeviceModel::DeviceModel(DeviceConfig config, const Policy* policy,
       blocks_(config_),
       residency_(config_.handles(), config_.hbm_capacity),
       stats_(config_.handles()),
-      read_sets_(config_.group_count().value()),
       plan_lead_(plan_lead),
       policy_(policy),
       read_groups_(config_.group_count().value()) {
@@ -49,7 +48,6 @@ void DeviceModel::Clear() {
   blocks_.Clear();
   residency_.Clear();
   stats_.Clear();
-  read_sets_.Clear();
   read_groups_.assign(read_groups_.size(), ReadGroup());
   if (orders_.recency) orders_.recency->Clear();
   if (orders_.ranks) orders_.ranks->Clear();
@@ -74,8 +72,7 @@ uint32_t DeviceModel::PartitionOf(BlockId block) const {
 
 void DeviceModel::AddToIndex(BlockId block, GroupId group) {
   if (orders_.recency) {
-    orders_.recency->Arrive(block, group, Offset(step_), read_sets_.Now(),
-                            stats_);
+    orders_.recency->Arrive(block, group, Offset(step_), stats_);
   } else if (orders_.ranks) {
     if (orders_.outsiders) orders_.outsiders->Remove(block, 0);
     orders_.ranks->Set(block, PartitionOf(block), policy_->Rank(*this, block));
@@ -110,8 +107,8 @@ void DeviceModel::Rerank(absl::Span<const BlockId> blocks) {
 
 void DeviceModel::RebuildIndex() {
   const VictimIndex index = policy_->traits().index;
-  for (uint32_t g = 0; g < config_.group_count().value(); ++g) {
-    EmptySet(GroupId(g));
+  if (orders_.recency) {
+    for (uint32_t g = 0; g < read_groups_.size(); ++g) EmptySet(GroupId(g));
   }
   SetCounting(policy_->traits().count_decay);
   orders_.recency.reset();
@@ -234,7 +231,8 @@ void DeviceModel::FinishInventory(StepIndex next_step) {
 }
 
 absl::Status DeviceModel::BeginStep(StepIndex step, StepDetail detail) {
-  if (step <= step_ || !stats_.Representable(step)) {
+  if (step <= step_ || step < base_ ||
+      step.value() - base_.value() >= AccessStats::kMostSteps) {
     return absl::InvalidArgumentError(absl::StrCat(
         "step is ", step.value(), ", expected more than ", step_.value(),
         " and less than ", AccessStats::kMostSteps, " after the first"));
@@ -283,7 +281,7 @@ bool DeviceModel::EnterSet(GroupId group, absl::Span<const BlockId> entered) {
     in_hbm += residency_.tier(block) == Tier::kHbm;
   }
   read_groups_[group.value()].in_hbm += in_hbm;
-  if (orders_.recency) orders_.recency->Enter(entered);
+  orders_.recency->Enter(entered);
   return true;
 }
 
@@ -294,22 +292,21 @@ void DeviceModel::LeaveSet(GroupId group, absl::Span<const BlockId> left) {
     in_hbm += residency_.tier(block) == Tier::kHbm;
   }
   read_groups_[group.value()].in_hbm -= in_hbm;
-  if (orders_.recency) orders_.recency->Leave(left);
+  orders_.recency->Leave(left);
 }
 
 void DeviceModel::TidySet(GroupId group) {
   bool& untidy = read_groups_[group.value()].untidy;
   if (!std::exchange(untidy, false)) return;
-  read_sets_.Filter(group, [this, group](BlockId block) {
+  orders_.recency->sets().Filter(group, [this, group](BlockId block) {
     return stats_.in_set_of(block, group);
   });
 }
 
 void DeviceModel::EmptySet(GroupId group) {
-  if (read_sets_.set(group).empty()) return;
   TidySet(group);
   ReadSets::Changes changes;
-  read_sets_.Hear(group, {}, &changes);
+  orders_.recency->sets().Hear(group, {}, &changes);
   LeaveSet(group, changes.left);
 }
 
@@ -318,22 +315,36 @@ absl::Status DeviceModel::HearReads(const PhaseUpdate& phase, int64_t* hits) {
     if (auto s = CheckAlive(block); !s.ok()) return s;
   }
   if (phase.reads.empty()) return absl::OkStatus();
-  if (stats_.decay() > 0 || orders_.ranks) {
-    if (!AllAliveIn(blocks_, phase.reads, phase.group)) return CheckEach(phase);
-    stats_.OnReads(phase.reads, step_);
-    if (orders_.ranks) Rerank(phase.reads);
-    *hits = CountHbm(residency_, phase.reads);
-    return absl::OkStatus();
+  if (orders_.recency) return HearChanges(phase, hits);
+  if (orders_.ranking && listening_ranking() == nullptr) {
+    return TakeDown(phase, hits);
   }
-  if (auto s = HearChanges(phase, hits); !s.ok()) return s;
+  if (!AllAliveIn(blocks_, phase.reads, phase.group)) return CheckEach(phase);
+  stats_.OnReads(phase.reads, step_);
   if (BlockRanking* const ranking = listening_ranking()) {
-    residency_.FindHbm(phase.reads, &in_hbm_);
+    *hits = residency_.FindHbm(phase.reads, &in_hbm_);
     ranking->OnReads(blocks_, phase.group, Offset(step_),
                      {phase.reads, phase.read_masses, phase.near_misses,
                       phase.near_miss_masses},
                      in_hbm_);
+    return absl::OkStatus();
   }
+  if (orders_.ranks) Rerank(phase.reads);
+  *hits = CountHbm(residency_, phase.reads);
   return absl::OkStatus();
+}
+
+// A block's state is in several arrays, and little is done with each: all of
+// them in one pass, then the misses of the cache come together.
+absl::Status DeviceModel::TakeDown(const PhaseUpdate& phase, int64_t* hits) {
+  if (!AllInRange(blocks_, phase.reads)) return CheckEach(phase);
+  bool alive = true;
+  for (const BlockId block : phase.reads) {
+    alive &= blocks_.alive_in(block, phase.group);
+    stats_.MarkRead(block, step_);
+    *hits += residency_.tier(block) == Tier::kHbm;
+  }
+  return alive ? absl::OkStatus() : CheckEach(phase);
 }
 
 absl::Status DeviceModel::HearChanges(const PhaseUpdate& phase, int64_t* hits) {
@@ -341,16 +352,17 @@ absl::Status DeviceModel::HearChanges(const PhaseUpdate& phase, int64_t* hits) {
   TidySet(group);
   const bool more = stats_.set_step_is(group, step_);
   ReadSets::Changes changes;
-  if (!(more ? read_sets_.HearMore(group, phase.reads, &changes)
-             : read_sets_.Hear(group, phase.reads, &changes))) {
+  ReadSets& sets = orders_.recency->sets();
+  if (!(more ? sets.HearMore(group, phase.reads, &changes)
+             : sets.Hear(group, phase.reads, &changes))) {
     return absl::InvalidArgumentError(
         absl::StrCat("reads of group ", group.value(), " do not ascend"));
   }
-  if (orders_.recency) orders_.recency->Settle(group, Offset(step_), stats_);
+  orders_.recency->Settle(group, Offset(step_), stats_);
   LeaveSet(group, changes.left);
   stats_.SetStep(group, step_);
   if (!EnterSet(group, changes.entered)) {
-    read_sets_.Clear();
+    sets.Clear();
     return CheckEach(phase);
   }
   *hits = more ? CountHbm(residency_, phase.reads)
@@ -424,10 +436,9 @@ void DeviceModel::RankMoved(BlockId block) {
 
 absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
                                    PhaseTraffic* traffic) {
-  if (!stats_.set_step_is(phase.group, step_)) {  // it has read nothing
-    if (orders_.recency) {
-      orders_.recency->Settle(phase.group, Offset(step_), stats_);
-    }
+  if (orders_.recency && !stats_.set_step_is(phase.group, step_)) {
+    // It has read nothing.
+    orders_.recency->Settle(phase.group, Offset(step_), stats_);
     EmptySet(phase.group);
   }
   for (const BlockId block : phase.freed) {

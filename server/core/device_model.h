@@ -26,7 +26,6 @@
 #include "server/core/cost_model.h"
 #include "server/core/ids.h"
 #include "server/core/rank_heap.h"
-#include "server/core/read_sets.h"
 #include "server/core/residency.h"
 #include "server/core/topology.h"
 #include "server/core/use_order.h"
@@ -128,9 +127,6 @@ class DeviceModel {
   const DeviceConfig& config() const { return config_; }
   const BlockTable& blocks() const { return blocks_; }
   const AccessStats& stats() const { return stats_; }
-  // Unless counts are kept: of each group what it read in its last step, but
-  // for blocks that are no longer stats().in_set_of() it.
-  const ReadSets& read_sets() const { return read_sets_; }
   const Residency& residency() const { return residency_; }
   Residency& mutable_residency() { return residency_; }
   // Of these, the ones that the policy's traits ask for (see policy.h).
@@ -176,13 +172,15 @@ class DeviceModel {
   // The phase's reads and near misses; *hits: how many of the reads were in
   // HBM. Errors where one of them is not a block that may be.
   absl::Status HearReads(const PhaseUpdate& phase, int64_t* hits);
-  // Of the reads those that were not in the group's last step, and those of it
-  // that are not read now.
+  // For a ranking that is not to hear of the step.
+  absl::Status TakeDown(const PhaseUpdate& phase, int64_t* hits);
+  // Where there is an order of use: of the reads those that were not in the
+  // group's last step, and those of it that are not read now.
   absl::Status HearChanges(const PhaseUpdate& phase, int64_t* hits);
   // False: one of them is not alive in the group.
   bool EnterSet(GroupId group, absl::Span<const BlockId> entered);
   void LeaveSet(GroupId group, absl::Span<const BlockId> left);
-  // Blocks that ended since are no longer in read_sets_.
+  // Blocks that ended since are no longer in the group's set.
   void TidySet(GroupId group);
   // The block, which is alive, moves into HBM (+1) or out of it (-1).
   void CountMove(BlockId block, int change) {
@@ -216,7 +214,6 @@ class DeviceModel {
   BlockTable blocks_;
   Residency residency_;
   AccessStats stats_;
-  ReadSets read_sets_;
   const uint32_t plan_lead_;
   const Policy* policy_;
   Orders orders_;
@@ -225,7 +222,7 @@ class DeviceModel {
   bool refresh_due_ = false;
   // Of the step begun last.
   StepDetail detail_ = StepDetail::kAll;
-  // By group, of read_sets_: how many are in HBM, and whether some have ended.
+  // By group, of its set: how many are in HBM, and whether some have ended.
   struct ReadGroup {
     int64_t in_hbm = 0;
     bool untidy = false;

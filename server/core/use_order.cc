@@ -8,19 +8,20 @@
 namespace kvplace {
 
 void UseOrder::Clear() {
+  sets_.Clear();
   places_.Clear();
   for (Arrivals& arrivals : arrivals_) arrivals.blocks.clear();
 }
 
 void UseOrder::Arrive(BlockId block, GroupId group, uint32_t step,
-                      uint64_t time, const AccessStats& stats) {
+                      const AccessStats& stats) {
   Settle(group, step, stats);
   const bool held = places_.held(block);
   places_.Touch(block);
   if (held) return;
   places_.Hold(block);
   Arrivals& arrivals = arrivals_[group.value()];
-  if (arrivals.blocks.empty()) arrivals.time = time;
+  if (arrivals.blocks.empty()) arrivals.time = sets_.Now();
   arrivals.blocks.push_back({block, step});
 }
 
@@ -36,8 +37,7 @@ void UseOrder::Settle(GroupId group, uint32_t step, const AccessStats& stats) {
   blocks.erase(blocks.begin(), first_new);
 }
 
-void UseOrder::AppendOldest(size_t count, const ReadSets& sets,
-                            const AccessStats& stats,
+void UseOrder::AppendOldest(size_t count, const AccessStats& stats,
                             std::vector<BlockId>* out) const {
   const size_t most = out->size() + count;
   places_.AppendOldest(count, out);
@@ -48,15 +48,15 @@ void UseOrder::AppendOldest(size_t count, const ReadSets& sets,
     if (!arrivals_[g].blocks.empty()) {
       rest.emplace_back(arrivals_[g].time, false, g);
     }
-    if (!sets.set(GroupId(g)).empty()) {
-      rest.emplace_back(sets.time(GroupId(g)), true, g);
+    if (!sets_.set(GroupId(g)).empty()) {
+      rest.emplace_back(sets_.time(GroupId(g)), true, g);
     }
   }
   std::sort(rest.begin(), rest.end());
   absl::flat_hash_set<BlockId> seen;
   for (const auto& [time, is_set, g] : rest) {
     if (is_set) {
-      for (const BlockId block : sets.set(GroupId(g))) {
+      for (const BlockId block : sets_.set(GroupId(g))) {
         if (out->size() == most) return;
         if (places_.contains(block) && stats.in_set_of(block, GroupId(g))) {
           out->push_back(block);

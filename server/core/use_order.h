@@ -27,15 +27,15 @@ class UseOrder {
  public:
   // REQUIRES: handles < 2^31.
   UseOrder(uint32_t handles, uint32_t groups)
-      : places_(handles), arrivals_(groups) {}
+      : sets_(groups), places_(handles), arrivals_(groups) {}
 
   void Clear();
 
   // To begin with: each block is used more recently than those before it.
   void Start(BlockId block) { places_.Touch(block); }
-  // Into HBM, in a phase of `group`, and out of it. `time`: ReadSets::Now().
-  // Step numbers are of any base and rise.
-  void Arrive(BlockId block, GroupId group, uint32_t step, uint64_t time,
+  // Into HBM, in a phase of `group`, and out of it. Step numbers are of any
+  // base and rise. `stats` knows what is in which set.
+  void Arrive(BlockId block, GroupId group, uint32_t step,
               const AccessStats& stats);
   void Remove(BlockId block) { places_.Remove(block); }
   // The block is no more. Its set does not have it either.
@@ -44,7 +44,10 @@ class UseOrder {
     places_.Release(block);
   }
 
-  // Blocks in HBM or not that enter the set of their group, and leave it.
+  // What the groups read last, in HBM or not. Whoever changes it says so by the
+  // following.
+  ReadSets& sets() { return sets_; }
+  // Blocks that enter the set of their group, and leave it.
   void Enter(absl::Span<const BlockId> blocks) {
     for (const BlockId block : blocks) places_.Hold(block);
   }
@@ -56,8 +59,8 @@ class UseOrder {
   void Settle(GroupId group, uint32_t step, const AccessStats& stats);
 
   // Appends the first of them, at most `count`.
-  void AppendOldest(size_t count, const ReadSets& sets,
-                    const AccessStats& stats, std::vector<BlockId>* out) const;
+  void AppendOldest(size_t count, const AccessStats& stats,
+                    std::vector<BlockId>* out) const;
 
   // Housekeeping, when nobody waits.
   void Tidy() { places_.Tidy(); }
@@ -73,6 +76,7 @@ class UseOrder {
     uint64_t time = 0;
   };
 
+  ReadSets sets_;
   // Of blocks that are neither in a set nor new.
   RecencyList places_;
   // By group of the phase. Maybe some that were read since, have left HBM, or

@@ -12,8 +12,7 @@ double UnreadRank(const DeviceModel& model, BlockId block) {
 
 void AppendOldest(const DeviceModel& model, size_t count,
                   std::vector<BlockId>* queue) {
-  model.orders().recency->AppendOldest(count, model.read_sets(), model.stats(),
-                                       queue);
+  model.orders().recency->AppendOldest(count, model.stats(), queue);
 }
 
 }  // namespace kvplace
