@@ -282,9 +282,11 @@ function(kvplace_finish_targets)
 endfunction()
 
 # The carriers of precompiled headers: for libraries, for those that are not
-# optimized, and, with GoogleTest and GoogleMock, for tests.
+# optimized, and, with GoogleTest and GoogleMock, for tests. A carrier is
+# optimized as the most optimized of its users: gcc crashes where one is more.
 function(_kvplace_carry name)
   add_library(${name} STATIC ${PROJECT_BINARY_DIR}/headers.cc)
+  target_compile_options(${name} PRIVATE ${ARGN})
   target_link_libraries(${name}
     PRIVATE ${_kvplace_common_libraries} kvplace_warnings)
   target_precompile_headers(${name} PRIVATE ${_kvplace_common_headers})
@@ -293,10 +295,11 @@ endfunction()
 if(KVPLACE_PRECOMPILE)
   file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/headers.cc
     CONTENT "int main() {}\n")
-  _kvplace_carry(kvplace_headers)
   if(KVPLACE_SANITIZE)
-    _kvplace_carry(kvplace_cold_headers)
-    target_compile_options(kvplace_cold_headers PRIVATE -O0)
+    _kvplace_carry(kvplace_headers -O2)
+    _kvplace_carry(kvplace_cold_headers -O0)
+  else()
+    _kvplace_carry(kvplace_headers)
   endif()
 endif()
 if(KVPLACE_PRECOMPILE AND KVPLACE_BUILD_TESTS)
