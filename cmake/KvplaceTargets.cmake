@@ -66,8 +66,11 @@
 include_guard(GLOBAL)
 
 define_property(GLOBAL PROPERTY KVPLACE_ANALYZED_TARGETS
-  BRIEF_DOCS "Own libraries and programs, tests aside"
+  BRIEF_DOCS "Own libraries and programs that may lock, tests aside"
   FULL_DOCS "What the target kvplace_analyze builds")
+define_property(TARGET PROPERTY KVPLACE_LOCKS
+  BRIEF_DOCS "May lock"
+  FULL_DOCS "It names absl::synchronization, or something that does")
 
 set(_kvplace_labels core service client integration threads)
 
@@ -100,7 +103,7 @@ endfunction()
 
 # What nearly every file reads. Reading it takes as long as compiling what is a
 # usual file's own, so it is precompiled, once for all libraries; files include
-# what they use all the same, which the preset thread-safety checks.
+# what they use all the same, which a build with KVPLACE_PRECOMPILE=OFF checks.
 set(_kvplace_common_headers
   <algorithm> <cstdint> <functional> <memory> <optional> <string> <utility>
   <vector> <absl/container/flat_hash_map.h> <absl/status/status.h>
@@ -113,6 +116,23 @@ function(_kvplace_reuse_headers name carrier)
   if(KVPLACE_PRECOMPILE)
     target_precompile_headers(${name} REUSE_FROM ${carrier})
   endif()
+endfunction()
+
+# Whether one of the libraries has locks, and `target` with it.
+function(_kvplace_note_locks target)
+  foreach(dep IN LISTS ARGN)
+    set(locks FALSE)
+    if(dep STREQUAL "absl::synchronization")
+      set(locks TRUE)
+    elseif(dep MATCHES "^kvplace::" AND TARGET ${dep})
+      get_target_property(locks ${dep} KVPLACE_LOCKS)
+    endif()
+    if(locks)
+      set_target_properties(${target} PROPERTIES KVPLACE_LOCKS TRUE)
+      set_property(GLOBAL APPEND PROPERTY KVPLACE_ANALYZED_TARGETS ${target})
+      return()
+    endif()
+  endforeach()
 endfunction()
 
 function(kvplace_add_library name)
@@ -146,7 +166,7 @@ function(kvplace_add_library name)
       target_compile_options(${target} PRIVATE -O2)
     endif()
     _kvplace_reuse_headers(${target} ${headers})
-    set_property(GLOBAL APPEND PROPERTY KVPLACE_ANALYZED_TARGETS ${target})
+    _kvplace_note_locks(${target} ${arg_DEPS} ${arg_PRIVATE_DEPS})
   else()
     add_library(${target} INTERFACE)
     target_sources(${target} PRIVATE ${arg_SOURCES})
@@ -165,11 +185,15 @@ function(kvplace_add_executable name)
     message(STATUS "kvplace: left out ${name} (needs ${missing})")
     return()
   endif()
-  add_executable(${name} ${arg_SOURCES})
+  if(KVPLACE_ANALYZE_ONLY)  # which waits for no library
+    add_library(${name} OBJECT ${arg_SOURCES})
+  else()
+    add_executable(${name} ${arg_SOURCES})
+  endif()
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} kvplace_warnings)
-  set_property(GLOBAL APPEND PROPERTY KVPLACE_ANALYZED_TARGETS ${name})
-  if(NOT arg_NO_INSTALL)
+  _kvplace_note_locks(${name} ${arg_DEPS})
+  if(NOT arg_NO_INSTALL AND NOT KVPLACE_ANALYZE_ONLY)
     install(TARGETS ${name} RUNTIME)
   endif()
 endfunction()
@@ -272,8 +296,8 @@ function(kvplace_add_script_test name)
 endfunction()
 
 # Call once, after the last module: `cmake --build ... -t kvplace_analyze`
-# compiles every own library and program, and no test; -t kvplace_thread_tests
-# the tests with threads.
+# compiles every own library and program that may lock, and no test;
+# -t kvplace_thread_tests the tests with threads.
 function(kvplace_finish_targets)
   get_property(targets GLOBAL PROPERTY KVPLACE_ANALYZED_TARGETS)
   add_custom_target(kvplace_analyze DEPENDS ${targets})
