@@ -39,8 +39,7 @@ DeviceModel::DeviceModel(DeviceConfig config, const Policy* policy,
       residency_(config_.handles(), config_.hbm_capacity),
       stats_(config_.handles()),
       plan_lead_(plan_lead),
-      policy_(policy),
-      read_groups_(config_.group_count().value()) {
+      policy_(policy) {
   RebuildIndex();
 }
 
@@ -48,7 +47,6 @@ void DeviceModel::Clear() {
   blocks_.Clear();
   residency_.Clear();
   stats_.Clear();
-  read_groups_.assign(read_groups_.size(), ReadGroup());
   if (orders_.recency) orders_.recency->Clear();
   if (orders_.ranks) orders_.ranks->Clear();
   if (orders_.outsiders) orders_.outsiders->Clear();
@@ -72,7 +70,7 @@ uint32_t DeviceModel::PartitionOf(BlockId block) const {
 
 void DeviceModel::AddToIndex(BlockId block, GroupId group) {
   if (orders_.recency) {
-    orders_.recency->Arrive(block, group, Offset(step_), stats_);
+    orders_.recency->Arrive(device(), block, group, step_);
   } else if (orders_.ranks) {
     if (orders_.outsiders) orders_.outsiders->Remove(block, 0);
     orders_.ranks->Set(block, PartitionOf(block), policy_->Rank(*this, block));
@@ -89,7 +87,7 @@ void DeviceModel::AddToOutsiders(BlockId block) {
 
 void DeviceModel::RemoveFromIndex(BlockId block) {
   if (orders_.recency) {
-    orders_.recency->Remove(block);
+    orders_.recency->Remove(device(), block);
   } else if (orders_.ranks) {
     orders_.ranks->Remove(block, PartitionOf(block));
     if (orders_.outsiders) orders_.outsiders->Remove(block, 0);
@@ -107,9 +105,7 @@ void DeviceModel::Rerank(absl::Span<const BlockId> blocks) {
 
 void DeviceModel::RebuildIndex() {
   const VictimIndex index = policy_->traits().index;
-  if (orders_.recency) {
-    for (uint32_t g = 0; g < read_groups_.size(); ++g) EmptySet(GroupId(g));
-  }
+  if (orders_.recency) orders_.recency->Dissolve(device());
   SetCounting(policy_->traits().count_decay);
   orders_.recency.reset();
   orders_.ranks.reset();
@@ -273,49 +269,16 @@ absl::Status DeviceModel::CheckEach(const PhaseUpdate& phase) const {
   return absl::OkStatus();
 }
 
-bool DeviceModel::EnterSet(GroupId group, absl::Span<const BlockId> entered) {
-  if (!AllAliveIn(blocks_, entered, group)) return false;
-  int64_t in_hbm = 0;
-  for (const BlockId block : entered) {
-    stats_.Enter(block, group);
-    in_hbm += residency_.tier(block) == Tier::kHbm;
-  }
-  read_groups_[group.value()].in_hbm += in_hbm;
-  orders_.recency->Enter(entered);
-  return true;
-}
-
-void DeviceModel::LeaveSet(GroupId group, absl::Span<const BlockId> left) {
-  int64_t in_hbm = 0;
-  for (const BlockId block : left) {
-    stats_.Leave(block, group);
-    in_hbm += residency_.tier(block) == Tier::kHbm;
-  }
-  read_groups_[group.value()].in_hbm -= in_hbm;
-  orders_.recency->Leave(left);
-}
-
-void DeviceModel::TidySet(GroupId group) {
-  bool& untidy = read_groups_[group.value()].untidy;
-  if (!std::exchange(untidy, false)) return;
-  orders_.recency->sets().Filter(group, [this, group](BlockId block) {
-    return stats_.in_set_of(block, group);
-  });
-}
-
-void DeviceModel::EmptySet(GroupId group) {
-  TidySet(group);
-  ReadSets::Changes changes;
-  orders_.recency->sets().Hear(group, {}, &changes);
-  LeaveSet(group, changes.left);
-}
-
 absl::Status DeviceModel::HearReads(const PhaseUpdate& phase, int64_t* hits) {
   for (const BlockId block : phase.near_misses) {
     if (auto s = CheckAlive(block); !s.ok()) return s;
   }
   if (phase.reads.empty()) return absl::OkStatus();
-  if (orders_.recency) return HearChanges(phase, hits);
+  if (orders_.recency) {
+    const absl::Status heard =
+        orders_.recency->Hear(device(), phase.group, step_, phase.reads, hits);
+    return absl::IsNotFound(heard) ? CheckEach(phase) : heard;
+  }
   if (orders_.ranking && listening_ranking() == nullptr) {
     return TakeDown(phase, hits);
   }
@@ -345,29 +308,6 @@ absl::Status DeviceModel::TakeDown(const PhaseUpdate& phase, int64_t* hits) {
     *hits += residency_.tier(block) == Tier::kHbm;
   }
   return alive ? absl::OkStatus() : CheckEach(phase);
-}
-
-absl::Status DeviceModel::HearChanges(const PhaseUpdate& phase, int64_t* hits) {
-  const GroupId group = phase.group;
-  TidySet(group);
-  const bool more = stats_.set_step_is(group, step_);
-  ReadSets::Changes changes;
-  ReadSets& sets = orders_.recency->sets();
-  if (!(more ? sets.HearMore(group, phase.reads, &changes)
-             : sets.Hear(group, phase.reads, &changes))) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("reads of group ", group.value(), " do not ascend"));
-  }
-  orders_.recency->Settle(group, Offset(step_), stats_);
-  LeaveSet(group, changes.left);
-  stats_.SetStep(group, step_);
-  if (!EnterSet(group, changes.entered)) {
-    sets.Clear();
-    return CheckEach(phase);
-  }
-  *hits = more ? CountHbm(residency_, phase.reads)
-               : read_groups_[group.value()].in_hbm;
-  return absl::OkStatus();
 }
 
 absl::Status DeviceModel::AccountKvWrites(const PhaseUpdate& phase,
@@ -436,19 +376,14 @@ void DeviceModel::RankMoved(BlockId block) {
 
 absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
                                    PhaseTraffic* traffic) {
-  if (orders_.recency && !stats_.set_step_is(phase.group, step_)) {
-    // It has read nothing.
-    orders_.recency->Settle(phase.group, Offset(step_), stats_);
-    EmptySet(phase.group);
-  }
+  if (orders_.recency) orders_.recency->EndPhase(device(), phase.group, step_);
   for (const BlockId block : phase.freed) {
     if (auto s = CheckAlive(block); !s.ok()) return s;
     const Bytes bytes = bytes_of(block);
-    RemoveFromIndex(block);
-    if (orders_.recency) orders_.recency->End(block);
-    if (stats_.in_set(block)) {
-      if (residency_.tier(block) == Tier::kHbm) CountMove(block, -1);
-      read_groups_[blocks_.group(block).value()].untidy = true;
+    if (orders_.recency) {
+      orders_.recency->End(device(), block);
+    } else {
+      RemoveFromIndex(block);
     }
     const SequenceId sequence = blocks_.sequence(block);
     if (auto s = residency_.Remove(block, bytes); !s.ok()) return s;
@@ -463,7 +398,6 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
     if (auto s = residency_.Evict(block, bytes); !s.ok()) return s;
     RemoveFromIndex(block);
     AddToOutsiders(block);
-    CountMove(block, -1);
     ++evictions_in_step_;
     RankMoved(block);
     traffic->demoted += bytes;
@@ -474,7 +408,6 @@ absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
       const Bytes bytes = bytes_of(block);
       if (auto s = residency_.Promote(block, bytes); !s.ok()) return s;
       AddToIndex(block, phase.group);
-      CountMove(block, +1);
       RankMoved(block);
       *total += bytes;
     }

@@ -8,12 +8,11 @@
 // from an inventory.
 //
 // Thread-safety: one thread at a time. Memory: at most 57 bytes per handle (35
-// with a recency list), and about 60 per live sequence and 16 per (live
-// sequence, group).
+// with an order of use, and 12 per block that a step reads), and about 60 per
+// live sequence and 16 per (live sequence, group).
 #ifndef KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
 #define KVPLACE_SERVER_CORE_DEVICE_MODEL_H_
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -163,7 +162,9 @@ class DeviceModel {
   void AddToIndex(BlockId block, GroupId group);
   // The same for a block in DRAM.
   void AddToOutsiders(BlockId block);
+  // It has left HBM.
   void RemoveFromIndex(BlockId block);
+  UseOrder::Device device() { return {blocks_, residency_, stats_}; }
   void Rerank(absl::Span<const BlockId> blocks);
   void RebuildIndex();
   void RebuildRanking();
@@ -174,22 +175,6 @@ class DeviceModel {
   absl::Status HearReads(const PhaseUpdate& phase, int64_t* hits);
   // For a ranking that is not to hear of the step.
   absl::Status TakeDown(const PhaseUpdate& phase, int64_t* hits);
-  // Where there is an order of use: of the reads those that were not in the
-  // group's last step, and those of it that are not read now.
-  absl::Status HearChanges(const PhaseUpdate& phase, int64_t* hits);
-  // False: one of them is not alive in the group.
-  bool EnterSet(GroupId group, absl::Span<const BlockId> entered);
-  void LeaveSet(GroupId group, absl::Span<const BlockId> left);
-  // Blocks that ended since are no longer in the group's set.
-  void TidySet(GroupId group);
-  // The block, which is alive, moves into HBM (+1) or out of it (-1).
-  void CountMove(BlockId block, int change) {
-    if (stats_.in_set(block)) {
-      read_groups_[blocks_.group(block).value()].in_hbm += change;
-    }
-  }
-  // All of it leaves.
-  void EmptySet(GroupId group);
   // What of the phase's reads is wrong.
   absl::Status CheckEach(const PhaseUpdate& phase) const;
   void HearPhase(const PhaseUpdate& phase, int64_t hits);
@@ -222,12 +207,6 @@ class DeviceModel {
   bool refresh_due_ = false;
   // Of the step begun last.
   StepDetail detail_ = StepDetail::kAll;
-  // By group, of its set: how many are in HBM, and whether some have ended.
-  struct ReadGroup {
-    int64_t in_hbm = 0;
-    bool untidy = false;
-  };
-  std::vector<ReadGroup> read_groups_;
   // Scratch: of a phase's reads.
   std::vector<uint8_t> in_hbm_;
 
