@@ -89,7 +89,7 @@ TEST_P(ReadSetsTwin, RandomReads) {
   const uint32_t handles = 1 + below(GetParam() % 2 == 0 ? 300 : 5000);
   ReadSets sets(kGroups);
   std::vector<std::set<BlockId>> twins(kGroups);
-  for (int i = 0; i < 500; ++i) {
+  for (int i = 0; i < 150; ++i) {
     SCOPED_TRACE(i);
     const uint32_t group = below(kGroups);
     std::set<BlockId>& twin = twins[group];
