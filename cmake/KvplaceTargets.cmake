@@ -34,8 +34,6 @@
 #       NO_MAIN            the test brings its own main().
 #       THREADS            has threads, and neither gRPC nor absl::Mutex: what
 #                          the preset tsan builds and runs.
-#       HEAVY              its own code is what takes its time: optimized under
-#                          a sanitizer, too.
 #       PROGRAMS <target>...  programs it starts; built before it, and found
 #                          in the folder named by KVPLACE_BIN_DIR.
 #
@@ -166,7 +164,6 @@ function(kvplace_add_library name)
       target_compile_options(${target} PRIVATE -O2)
     endif()
     _kvplace_reuse_headers(${target} ${headers})
-    _kvplace_note_locks(${target} ${arg_DEPS} ${arg_PRIVATE_DEPS})
   else()
     add_library(${target} INTERFACE)
     target_sources(${target} PRIVATE ${arg_SOURCES})
@@ -174,6 +171,7 @@ function(kvplace_add_library name)
     target_link_libraries(${target}
       INTERFACE ${arg_DEPS} ${arg_PRIVATE_DEPS})
   endif()
+  _kvplace_note_locks(${target} ${arg_DEPS} ${arg_PRIVATE_DEPS})
   add_library(kvplace::${name} ALIAS ${target})
 endfunction()
 
@@ -231,7 +229,7 @@ function(kvplace_add_test name)
     return()
   endif()
   cmake_parse_arguments(PARSE_ARGV 1 arg
-    "RUN_SERIAL;NO_MAIN;THREADS;HEAVY" "TIMEOUT"
+    "RUN_SERIAL;NO_MAIN;THREADS" "TIMEOUT"
     "SOURCES;DEPS;LABELS;PROGRAMS")
   _kvplace_check_arguments(${name} arg SOURCES LABELS)
   _kvplace_first_missing(missing ${name} ${arg_DEPS})
@@ -253,10 +251,8 @@ function(kvplace_add_test name)
     set(main GTest::gmock_main)
   endif()
   target_link_libraries(${name} PRIVATE ${arg_DEPS} ${main} kvplace_warnings)
-  if(NOT arg_HEAVY)
-    _kvplace_test_options(${name})
-    _kvplace_reuse_headers(${name} kvplace_test_headers)
-  endif()
+  _kvplace_test_options(${name})
+  _kvplace_reuse_headers(${name} kvplace_test_headers)
   if(arg_THREADS)
     set_property(GLOBAL APPEND PROPERTY KVPLACE_THREAD_TESTS ${name})
     list(APPEND arg_LABELS threads)

@@ -110,6 +110,7 @@ void UseOrder::Arrive(const Device& device, BlockId block, GroupId group,
   if (device.stats.in_set(block)) {
     ++groups_[device.blocks.group(block).value()].in_hbm;
   }
+  // What came in earlier steps is older than what comes now.
   Settle(device.stats, group, step);
   const bool held = places_.held(block);
   places_.Touch(block);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/core/policy/lru_policy.h"
+#include "tests/testing/model_orders.h"
 #include "tests/testing/small_device.h"
 #include "tests/testing/status_matchers.h"
 
@@ -30,12 +31,6 @@ BlockRange Range(uint32_t group, uint32_t page, uint32_t first, uint32_t count,
 
 // Of a small device.
 constexpr size_t kLeastBound = 256;
-
-std::vector<BlockId> OldestFirst(const DeviceModel& model) {
-  std::vector<BlockId> blocks;
-  AppendOldest(model, model.blocks().handles(), &blocks);
-  return blocks;
-}
 
 // Two groups of 8 handles, HBM for 5 blocks. Group 0 has pages 0..3 under
 // handles 0..3, the first two in HBM; group 1 pages 0..3 under 8..11, all in
