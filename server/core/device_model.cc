@@ -12,14 +12,13 @@ namespace kvplace {
 namespace {
 
 // A queue is this many times as long as the most evictions of a recent step,
-// and longer by a share of what is in HBM, within limits: the shortest is the
-// whole queue of a small device, the longest a second burst of a large one.
+// and longer by what the last step read, within limits: so that one step can
+// replace all that is read when a topic changes.
 constexpr double kQueueFactor = 4;
 // What is left of a burst of evictions a step later.
 constexpr double kBurstMemory = 63.0 / 64.0;
-constexpr uint64_t kSpareShare = 32;
 constexpr uint64_t kLeastSpare = 256;
-constexpr uint64_t kMostSpare = 1024;
+constexpr uint64_t kMostSpare = 2048;
 
 }  // namespace
 
@@ -191,8 +190,7 @@ size_t DeviceModel::EvictionBound() const {
   if (!finished_) return residency_.resident_blocks();
   // Not cut to what is in HBM: a queue may rank blocks in DRAM too.
   return static_cast<size_t>(recent_evictions_ * kQueueFactor) +
-         std::clamp(residency_.resident_blocks() / kSpareShare, kLeastSpare,
-                    kMostSpare);
+         std::clamp(finished_->blocks_read, kLeastSpare, kMostSpare);
 }
 
 void DeviceModel::Refresh() {

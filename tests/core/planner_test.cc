@@ -326,6 +326,7 @@ TEST(PlannerSizes, EvictionsForAPhaseOfLargeBlocks) {
 TEST(PlannerBound, EverythingAtFirstThenWhatRecentStepsEvicted) {
   const StaticPolicy policy;
   constexpr uint32_t kBlocks = 20000;
+  const std::vector<BlockId> reads = IdRange(19000, 600);
   DeviceModel model(SmallDevice(1, 2 * kBlocks, kBlocks), &policy);
   ASSERT_THAT(model.AddInventory({SequenceId(1), GroupId(0), 0, BlockId(0),
                                   kBlocks, Tier::kHbm}),
@@ -335,34 +336,43 @@ TEST(PlannerBound, EverythingAtFirstThenWhatRecentStepsEvicted) {
   const auto step = [&](int64_t s, const std::vector<BlockId>& evicted) {
     ASSERT_THAT(model.BeginStep(StepIndex(s)), IsOk());
     PhaseUpdate phase;
+    phase.reads = reads;
     phase.evicted = evicted;
     StepAccount account;
     ASSERT_THAT(model.ApplyPhase(phase, &account), IsOk());
     model.EndStep(account);
   };
   step(0, {});
-  EXPECT_EQ(model.EvictionBound(), kBlocks / 32);
+  EXPECT_EQ(model.EvictionBound(), 600u);
   step(1, IdRange(0, 1600));
-  EXPECT_EQ(model.EvictionBound(), 4 * 1600u + (kBlocks - 1600) / 32);
+  EXPECT_EQ(model.EvictionBound(), 4 * 1600u + 600);
   step(2, {});
-  EXPECT_EQ(model.EvictionBound(), 4 * 1575u + (kBlocks - 1600) / 32);
+  EXPECT_EQ(model.EvictionBound(), 4 * 1575u + 600);
   // A plan that needed all of its queue makes the next one longer.
   step(3, IdRange(1600, model.EvictionBound()));
-  EXPECT_GT(model.EvictionBound(), 4 * 1575u + (kBlocks - 1600) / 32);
+  EXPECT_GT(model.EvictionBound(), 4 * 1575u + 600);
 }
 
-TEST(PlannerBound, SpareWithinLimits) {
+TEST(PlannerBound, SpareForWhatTheLastStepReadWithinLimits) {
   const StaticPolicy policy;
-  for (const auto& [blocks, spare] :
-       {std::pair{100u, 256u}, std::pair{100000u, 1024u}}) {
-    DeviceModel model(SmallDevice(1, blocks, blocks), &policy);
-    ASSERT_THAT(model.AddInventory({SequenceId(1), GroupId(0), 0, BlockId(0),
-                                    blocks, Tier::kHbm}),
-                IsOk());
-    model.FinishInventory(StepIndex(0));
-    ASSERT_THAT(model.BeginStep(StepIndex(0)), IsOk());
-    model.EndStep({});
-    EXPECT_EQ(model.EvictionBound(), spare);
+  constexpr uint32_t kBlocks = 5000;
+  DeviceModel model(SmallDevice(1, kBlocks, kBlocks), &policy);
+  ASSERT_THAT(model.AddInventory({SequenceId(1), GroupId(0), 0, BlockId(0),
+                                  kBlocks, Tier::kHbm}),
+              IsOk());
+  model.FinishInventory(StepIndex(0));
+  int64_t s = 0;
+  for (const auto& [reads, spare] :
+       {std::pair{0u, 256u}, std::pair{100u, 256u}, std::pair{1000u, 1000u},
+        std::pair{5000u, 2048u}, std::pair{300u, 300u}}) {
+    ASSERT_THAT(model.BeginStep(StepIndex(s++)), IsOk());
+    const std::vector<BlockId> ids = IdRange(0, reads);
+    PhaseUpdate phase;
+    phase.reads = ids;
+    StepAccount account;
+    ASSERT_THAT(model.ApplyPhase(phase, &account), IsOk());
+    model.EndStep(account);
+    EXPECT_EQ(model.EvictionBound(), spare) << reads;
   }
 }
 

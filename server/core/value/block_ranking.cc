@@ -82,6 +82,8 @@ void BlockRanking::Clear() {
   elapsed_ = 1;
   evictions_ = 0;
   reads_ = 0;
+  births_ = 0;
+  births_now_ = 0;
   new_key_ = KeyIndex::kMostKey;
   samples_.assign(lead_, {});
   keys_.Clear();
@@ -137,6 +139,7 @@ void BlockRanking::OnReads(const BlockTable& blocks, GroupId group,
 }
 
 void BlockRanking::OnBirth(const BlockRange& range) {
+  births_now_ += range.count;
   // What is not read has nothing to be wanted for.
   if (range.tier != Tier::kHbm) return;
   const int32_t key = Key(range.first, range.group);

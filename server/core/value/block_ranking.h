@@ -201,6 +201,9 @@ class BlockRanking {
   void ListLowest(const BlockTable& blocks, size_t longest_queue);
   // The parts of a shortlist.
   void ShortlistVictims(const BlockTable& blocks, const Residency& residency);
+  // Of blocks that the step read, those in HBM.
+  void ShortlistReads(absl::Span<const BlockId> reads, const BlockTable& blocks,
+                      const Residency& residency);
   // Counts what was missed and what of it was worth it as well.
   void ShortlistWanted(const BlockTable& blocks, const Residency& residency);
   // At most kFeatureBatch of the step's misses.
@@ -214,7 +217,7 @@ class BlockRanking {
   }
   // Of the steps before the one that a plan is for, not all are heard of.
   bool Blind() const { return lead_ > 1 || elapsed_ > 1; }
-  // Sets new_key_.
+  // Sets new_key_, by what began and was read in the step.
   void WorthOfNew(const BlockTable& blocks);
   // Which block of the victims, from the least one on, a promotion is taken to
   // displace: of a block that was scored with the last step, and of one that
@@ -248,8 +251,11 @@ class BlockRanking {
   uint32_t elapsed_ = 1;
   // Between two steps that are heard.
   double evictions_ = 0;
-  // Reads of a step, smoothed, and what a block is worth that begins.
+  // Reads of a step, smoothed; the most blocks that began in a recent one, and
+  // those of this one; and what a block is worth that begins.
   double reads_ = 0;
+  double births_ = 0;
+  uint32_t births_now_ = 0;
   int32_t new_key_ = KeyIndex::kMostKey;
   std::vector<int32_t> price_keys_;
   // Taken in each of the last lead_ steps, oldest first.

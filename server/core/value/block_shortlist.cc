@@ -14,6 +14,8 @@ constexpr double kEvictionSmoothing = 0.1;
 constexpr double kReadSmoothing = 0.1;
 // Of the chance of a block that begins to be read in a step, to that of others.
 constexpr double kNewToOthers = 0.15;
+// What is left of a burst of births a step later.
+constexpr double kBirthMemory = 1 - 1.0 / 1024;
 // In evictions between two plans: after how many a promotion's victim comes, if
 // the last step was scored, or if the ranking lists it; and how many blocks of
 // the ranking the shortlist covers, and a few.
@@ -130,7 +132,11 @@ void BlockRanking::WorthOfNew(const BlockTable& blocks) {
   const double others =
       std::max(reads_, 1.0) /
       static_cast<double>(std::max<uint64_t>(blocks.live(), 1));
-  new_key_ = KeyOfLog2(std::log2(kNewToOthers * others));
+  births_ = std::max(static_cast<double>(births_now_), births_ * kBirthMemory);
+  births_now_ = 0;
+  // A few are always read.
+  new_key_ = births_ < kSpare ? KeyIndex::kMostKey
+                              : KeyOfLog2(std::log2(kNewToOthers * others));
 }
 
 void BlockRanking::ShortlistVictims(const BlockTable& blocks,
@@ -153,9 +159,7 @@ void BlockRanking::ShortlistVictims(const BlockTable& blocks,
       kMostlyRead * static_cast<double>(residency.resident_blocks());
   if (covers_reads_) {
     for (const auto* list : {&events_.hits, &events_.misses}) {
-      for (const BlockId block : *list) {
-        if (in_hbm(block) && ReadSinceRanking(block)) add(block);
-      }
+      ShortlistReads(*list, blocks, residency);
     }
   }
   SortByKey(sorted_, &short_victims_);
@@ -166,6 +170,36 @@ void BlockRanking::ShortlistVictims(const BlockTable& blocks,
   }
   SetThresholds(displaced_key, &thresholds_);
   OrderByGroup(blocks);
+}
+
+void BlockRanking::ShortlistReads(absl::Span<const BlockId> reads,
+                                  const BlockTable& blocks,
+                                  const Residency& residency) {
+  FeatureColumns columns;
+  std::array<float, kFeatureBatch> logs;
+  std::array<BlockId, kFeatureBatch> batch;
+  for (size_t next = 0; next < reads.size();) {
+    size_t count = 0;
+    for (; next < reads.size() && count < kFeatureBatch; ++next) {
+      batch[count] = reads[next];
+      count += residency.tier(reads[next]) == Tier::kHbm &&
+               ReadSinceRanking(reads[next]);
+    }
+    const auto kept = absl::MakeConstSpan(batch).first(count);
+    if (!FollowsValues()) {
+      for (const BlockId block : kept) {
+        sorted_.push_back({Key(block, blocks.group(block)), block});
+      }
+      continue;
+    }
+    history_.ColumnsAt(kept, now_, &columns);
+    ForEachRun(blocks, kept, [&](size_t first, size_t run, GroupId group) {
+      model_.LogProbabilities(group, columns, first, run, &logs);
+      for (size_t i = first; i < first + run; ++i) {
+        sorted_.push_back({KeyOfLog(logs[i], group), kept[i]});
+      }
+    });
+  }
 }
 
 void BlockRanking::SortByKey(const std::vector<RankedBlock>& in,

@@ -18,7 +18,8 @@ constexpr double kAhead = 1.08;
 constexpr double kAheadSampled = 1.1;
 constexpr double kAheadFew = 1.3;
 constexpr size_t kFew = 1024;
-// And by so much more for each further step that plans come late.
+// And by so much more for each further step that plans come late, or that goes
+// by unheard.
 constexpr double kAheadLate = 0.1;
 // Steps for which it is: the first time, and at most.
 constexpr uint32_t kFirstPenalty = 64;
@@ -27,6 +28,12 @@ constexpr uint32_t kMostPenalty = 1024;
 // been a success.
 constexpr uint32_t kTry = 4;
 constexpr uint32_t kSuccess = 24;
+// A rule that is followed is judged after so many steps: in vain where the
+// device takes so much more over the rule's own time than before. By so much
+// that fades per step.
+constexpr uint32_t kJudged = 16;
+constexpr double kWorse = 1.25;
+constexpr double kInVainFades = 1 - 1.0 / 8192;
 // Ranks of lfu, in 1/1024 octaves: log2(1 / 0.8) per step, and never read. Of
 // its queue one is a sixteenth of an octave.
 constexpr int64_t kLfuDecay = 330;
@@ -104,7 +111,8 @@ ShadowDirectories::ShadowDirectories(const DeviceConfig& device, uint32_t lead)
       capacity_(CapacityOf(device, sample_.shift)),
       hbm_(SecondsPerByte(device.profile.hbm)),
       dram_(SecondsPerByte(EffectiveDramRead(device))),
-      ahead_(AheadOf(sample_.shift, capacity_) + kAheadLate * (lead - 1)),
+      ahead_(AheadOf(sample_.shift, capacity_)),
+      lead_(lead),
       lru_(SampledOf(device.handles(), sample_.shift)),
       lfu_(SampledOf(device.handles(), sample_.shift)),
       lfu_rank_(SampledOf(device.handles(), sample_.shift), kUnranked),
@@ -128,6 +136,10 @@ void ShadowDirectories::Clear() {
   seconds_ = {};
   leader_ = Leader::kValues;
   steps_ = until_ = success_at_ = penalty_ = 0;
+  elapsed_ = 1;
+  last_step_ = followed_from_ = 0;
+  was_ahead_ = 0;
+  in_vain_ = {};
 }
 
 void ShadowDirectories::Start(BlockId block) {
@@ -241,6 +253,11 @@ void ShadowDirectories::EndStep(uint32_t step) {
     }
     promotions_[g] = 0;
   }
+  if (steps_ > 0) {
+    elapsed_ += (steps_ == 1 ? 1 : kSmoothing) *
+                (static_cast<double>(step - last_step_) - elapsed_);
+  }
+  last_step_ = step;
   ++steps_;
   Weigh();
   Choose();
@@ -269,7 +286,37 @@ void ShadowDirectories::Weigh() {
   }
 }
 
+double ShadowDirectories::Ahead(Leader leader) const {
+  const double late = (lead_ - 1) + (elapsed_ - 1);
+  return std::max(ahead_ + kAheadLate * late,
+                  in_vain_[static_cast<size_t>(leader)]);
+}
+
+void ShadowDirectories::Follow(Leader leader) {
+  penalty_ =
+      penalty_ == 0 ? kFirstPenalty : std::min(2 * penalty_, kMostPenalty);
+  leader_ = leader;
+  until_ = steps_ + penalty_;
+  followed_from_ = steps_;
+  was_ahead_ = seconds(Leader::kValues) / seconds(leader);
+}
+
+bool ShadowDirectories::Disappointed() const {
+  return steps_ - followed_from_ >= kJudged &&
+         seconds(Leader::kValues) > kWorse * was_ahead_ * seconds(leader_);
+}
+
+void ShadowDirectories::GiveUp() {
+  in_vain_[static_cast<size_t>(leader_)] =
+      seconds(Leader::kValues) / seconds(leader_);
+  leader_ = Leader::kValues;
+  // Until what the device did under the other is forgotten.
+  until_ = success_at_ = steps_ + 2 * kSuccess;
+}
+
 void ShadowDirectories::Choose() {
+  for (double& ratio : in_vain_) ratio *= kInVainFades;
+  if (leader_ != Leader::kValues && Disappointed()) return GiveUp();
   if (steps_ < kWarmUp || steps_ < until_) return;
   if (leader_ != Leader::kValues) {
     // Another try of its own.
@@ -278,19 +325,19 @@ void ShadowDirectories::Choose() {
     success_at_ = steps_ + kSuccess;
     return;
   }
+  const auto needed = [this](Leader leader) {
+    return Ahead(leader) * seconds(leader);
+  };
   Leader best = Leader::kLru;
   for (const Leader leader : {Leader::kLfu, Leader::kStatic}) {
-    if (seconds(leader) < seconds(best)) best = leader;
+    if (needed(leader) < needed(best)) best = leader;
   }
   // kValues measures what the device did, under whomever it followed.
-  if (seconds(Leader::kValues) <= ahead_ * seconds(best)) {
-    if (steps_ >= success_at_) penalty_ = 0;
-    return;
+  if (seconds(Leader::kValues) > needed(best)) {
+    Follow(best);
+  } else if (steps_ >= success_at_) {
+    penalty_ = 0;
   }
-  penalty_ =
-      penalty_ == 0 ? kFirstPenalty : std::min(2 * penalty_, kMostPenalty);
-  leader_ = best;
-  until_ = steps_ + penalty_;
 }
 
 }  // namespace kvplace

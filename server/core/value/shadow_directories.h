@@ -110,13 +110,21 @@ class ShadowDirectories {
   void DropLowest();
   void Weigh();
   void Choose();
+  // How far a rule must be ahead.
+  double Ahead(Leader leader) const;
+  void Follow(Leader leader);
+  // What the device did under the rule that it follows is worse than what it
+  // did before.
+  bool Disappointed() const;
+  void GiveUp();
 
   const DeviceConfig device_;
   const BlockSample sample_;
   const size_t capacity_;
   const double hbm_, dram_;  // seconds per byte
-  // How far ahead a rule must be to be followed.
+  // How far ahead a rule must be to be followed that is so without delay.
   const double ahead_;
+  const uint32_t lead_;
 
   RecencyList lru_;
   size_t lru_size_ = 0;
@@ -137,6 +145,15 @@ class ShadowDirectories {
   std::array<double, kLeaders> seconds_ = {};
   Leader leader_ = Leader::kValues;
   uint32_t steps_ = 0;
+  // Steps from one that is heard to the next, smoothed, and the last one.
+  double elapsed_ = 1;
+  uint32_t last_step_ = 0;
+  // The leader's: since when it is followed, and by how much it was ahead then.
+  uint32_t followed_from_ = 0;
+  double was_ahead_ = 0;
+  // Time of the device over a rule's own when the rule was followed in vain;
+  // fades.
+  std::array<double, kLeaders> in_vain_ = {};
   // Steps for which the leader stays, when a try is a success, and how long the
   // next leader will stay.
   uint32_t until_ = 0;

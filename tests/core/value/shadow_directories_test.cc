@@ -207,14 +207,16 @@ class ScanTest : public ::testing::Test {
     for (uint32_t b = 0; b < kFit; ++b) shadows_.Start(BlockId(b));
   }
 
-  // The device misses everything (or nothing); blocks come in turn.
-  void Step(bool in_hbm) {
+  // Blocks come in turn; the device has those below `held` in HBM.
+  void StepHolding(uint32_t held) {
     for (int i = 0; i < 10; ++i) {
-      shadows_.OnRead(BlockId(next_), GroupId(0), in_hbm);
+      shadows_.OnRead(BlockId(next_), GroupId(0), next_ < held);
       next_ = (next_ + 1) % kHandles;
     }
     shadows_.EndStep(++step_);
   }
+  // The device misses everything, or nothing.
+  void Step(bool in_hbm) { StepHolding(in_hbm ? kHandles : 0); }
 
   ShadowDirectories shadows_{SlowDram(1, kFit)};
   uint32_t next_ = 0;
@@ -268,11 +270,54 @@ TEST_F(ScanTest, ComesBackForGoodWhenItsTryIsGood) {
   // The next time the leader leads for as long as the first.
   int led = 0;
   for (int i = 0; i < 120; ++i) {
-    Step(false);
+    StepHolding(shadows_.leader() == Leader::kStatic ? kFit : 0);
     led += shadows_.leader() != Leader::kValues;
   }
   EXPECT_GE(led, 60);
   EXPECT_LE(led, 120 - 12);
+}
+
+// A shadow may promise what the device does not reach by its order: with steps
+// that go by unheard, for example.
+TEST_F(ScanTest, LeavesWhoIsFollowedInVain) {
+  int led = 0, led_of_late = 0;
+  for (int i = 0; i < 1000; ++i) {
+    StepHolding(shadows_.leader() == Leader::kStatic ? 0 : kFit / 2);
+    const bool follows = shadows_.leader() != Leader::kValues;
+    led += follows;
+    if (i >= 200) led_of_late += follows;
+  }
+  EXPECT_GE(led, 16);
+  EXPECT_LE(led, 64);
+  EXPECT_EQ(led_of_late, 0);
+}
+
+// What was in vain may help later, where the rule is further ahead.
+TEST_F(ScanTest, FollowsAgainWhereItsOwnIsWorseThanFollowingWas) {
+  for (int i = 0; i < 200; ++i) {
+    StepHolding(shadows_.leader() == Leader::kStatic ? 0 : kFit / 2);
+  }
+  int led = 0;
+  for (int i = 0; i < 200; ++i) {
+    StepHolding(shadows_.leader() == Leader::kStatic ? kFit : 0);
+    led += shadows_.leader() == Leader::kStatic;
+  }
+  EXPECT_GE(led, 60);
+}
+
+// The more steps go by unheard, the further ahead a rule must be.
+TEST_F(ScanTest, UnheardStepsAskForMore) {
+  for (const uint32_t every : {1u, 8u}) {
+    shadows_.Clear();
+    for (uint32_t b = 0; b < kFit; ++b) shadows_.Start(BlockId(b));
+    bool followed = false;
+    for (int i = 0; i < 200; ++i) {
+      step_ += every - 1;
+      StepHolding(kFit / 2);  // 1.5 times what static takes
+      followed |= shadows_.leader() != Leader::kValues;
+    }
+    EXPECT_EQ(followed, every == 1) << every;
+  }
 }
 
 TEST_F(ScanTest, ClearStartsAnew) {
