@@ -12,13 +12,16 @@ namespace kvplace {
 namespace {
 
 // A queue is this many times as long as the most evictions of a recent step,
-// and longer by what the last step read, within limits: so that one step can
-// replace all that is read when a topic changes.
+// and longer within limits: where values choose what goes, by what the last
+// step read, so that one step can replace all of it when a topic changes;
+// elsewhere by a share of what is in HBM.
 constexpr double kQueueFactor = 4;
 // What is left of a burst of evictions a step later.
 constexpr double kBurstMemory = 63.0 / 64.0;
 constexpr uint64_t kLeastSpare = 256;
-constexpr uint64_t kMostSpare = 2048;
+constexpr uint64_t kMostSpareForReads = 2048;
+constexpr uint64_t kSpareShare = 32;
+constexpr uint64_t kMostSpare = 1024;
 
 }  // namespace
 
@@ -189,8 +192,12 @@ void DeviceModel::RebuildRanking() {
 size_t DeviceModel::EvictionBound() const {
   if (!finished_) return residency_.resident_blocks();
   // Not cut to what is in HBM: a queue may rank blocks in DRAM too.
-  return static_cast<size_t>(recent_evictions_ * kQueueFactor) +
-         std::clamp(finished_->blocks_read, kLeastSpare, kMostSpare);
+  const uint64_t spare =
+      orders_.ranking
+          ? std::clamp(finished_->blocks_read, kLeastSpare, kMostSpareForReads)
+          : std::clamp(residency_.resident_blocks() / kSpareShare, kLeastSpare,
+                       kMostSpare);
+  return static_cast<size_t>(recent_evictions_ * kQueueFactor) + spare;
 }
 
 void DeviceModel::Refresh() {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/core/policy/shadow_price_policy.h"
 #include "server/core/policy/static_policy.h"
 #include "tests/testing/scripted_policy.h"
 #include "tests/testing/small_device.h"
@@ -326,7 +327,6 @@ TEST(PlannerSizes, EvictionsForAPhaseOfLargeBlocks) {
 TEST(PlannerBound, EverythingAtFirstThenWhatRecentStepsEvicted) {
   const StaticPolicy policy;
   constexpr uint32_t kBlocks = 20000;
-  const std::vector<BlockId> reads = IdRange(19000, 600);
   DeviceModel model(SmallDevice(1, 2 * kBlocks, kBlocks), &policy);
   ASSERT_THAT(model.AddInventory({SequenceId(1), GroupId(0), 0, BlockId(0),
                                   kBlocks, Tier::kHbm}),
@@ -336,25 +336,40 @@ TEST(PlannerBound, EverythingAtFirstThenWhatRecentStepsEvicted) {
   const auto step = [&](int64_t s, const std::vector<BlockId>& evicted) {
     ASSERT_THAT(model.BeginStep(StepIndex(s)), IsOk());
     PhaseUpdate phase;
-    phase.reads = reads;
     phase.evicted = evicted;
     StepAccount account;
     ASSERT_THAT(model.ApplyPhase(phase, &account), IsOk());
     model.EndStep(account);
   };
   step(0, {});
-  EXPECT_EQ(model.EvictionBound(), 600u);
+  EXPECT_EQ(model.EvictionBound(), kBlocks / 32);
   step(1, IdRange(0, 1600));
-  EXPECT_EQ(model.EvictionBound(), 4 * 1600u + 600);
+  EXPECT_EQ(model.EvictionBound(), 4 * 1600u + (kBlocks - 1600) / 32);
   step(2, {});
-  EXPECT_EQ(model.EvictionBound(), 4 * 1575u + 600);
+  EXPECT_EQ(model.EvictionBound(), 4 * 1575u + (kBlocks - 1600) / 32);
   // A plan that needed all of its queue makes the next one longer.
   step(3, IdRange(1600, model.EvictionBound()));
-  EXPECT_GT(model.EvictionBound(), 4 * 1575u + 600);
+  EXPECT_GT(model.EvictionBound(), 4 * 1575u + (kBlocks - 1600) / 32);
 }
 
-TEST(PlannerBound, SpareForWhatTheLastStepReadWithinLimits) {
+TEST(PlannerBound, SpareWithinLimits) {
   const StaticPolicy policy;
+  for (const auto& [blocks, spare] :
+       {std::pair{100u, 256u}, std::pair{100000u, 1024u}}) {
+    DeviceModel model(SmallDevice(1, blocks, blocks), &policy);
+    ASSERT_THAT(model.AddInventory({SequenceId(1), GroupId(0), 0, BlockId(0),
+                                    blocks, Tier::kHbm}),
+                IsOk());
+    model.FinishInventory(StepIndex(0));
+    ASSERT_THAT(model.BeginStep(StepIndex(0)), IsOk());
+    model.EndStep({});
+    EXPECT_EQ(model.EvictionBound(), spare);
+  }
+}
+
+// One step can replace all that is read.
+TEST(PlannerBound, SpareForWhatTheLastStepReadWhereValuesChoose) {
+  const ShadowPricePolicy policy;
   constexpr uint32_t kBlocks = 5000;
   DeviceModel model(SmallDevice(1, kBlocks, kBlocks), &policy);
   ASSERT_THAT(model.AddInventory({SequenceId(1), GroupId(0), 0, BlockId(0),

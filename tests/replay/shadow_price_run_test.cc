@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -109,6 +110,66 @@ TEST_P(ShadowPriceRun, MassesOfAnyKind) {
     workload.near_misses.Close();
   }
   ASSERT_NO_FATAL_FAILURE(RunEverywhere(workload));
+}
+
+// Reads that hardly change, of an eighth of the blocks, until all of them
+// change.
+Workload TopicChange(uint32_t pages, int steps, int change,
+                     std::mt19937_64& random) {
+  HandWorkload hand;
+  hand.groups = 2;
+  hand.pages_max = pages;
+  std::vector<std::vector<BlockId>> topic(hand.groups);
+  for (uint32_t b = 0; b < hand.groups * pages; ++b) {
+    hand.initial.emplace_back(b);
+  }
+  for (int step = 0; step < steps; ++step) {
+    for (uint32_t g = 0; g < hand.groups; ++g) {
+      std::set<uint32_t> read;
+      if (step % change != 0) {
+        for (const BlockId block : topic[g]) read.insert(block.value() % pages);
+        // Some turn up and go.
+        for (int i = 0; i < 3; ++i) read.erase(read.begin());
+      }
+      while (read.size() < pages / 8) {
+        read.insert(static_cast<uint32_t>(random() % pages));
+      }
+      topic[g].clear();
+      for (const uint32_t page : read) {
+        topic[g].emplace_back(g * pages + page);
+      }
+      hand.phases.push_back({.reads = topic[g]});
+    }
+  }
+  return hand.Make();
+}
+
+// Queues far longer than what most steps evict; HBM hardly larger than what a
+// step reads, and twice as large.
+TEST(ShadowPriceTopic, ChangesAreValidAndCostLittleMoreThanLru) {
+  constexpr uint32_t kPages = 3200;
+  constexpr int kChange = 20;
+  std::mt19937_64 random(3);
+  const Workload workload = TopicChange(kPages, 4 * kChange, kChange, random);
+  for (const uint64_t capacity : {850, 1600}) {
+    for (const int delay : {0, 1, 2}) {
+      SCOPED_TRACE(testing::Message()
+                   << "capacity " << capacity << ", delay " << delay);
+      const DeviceConfig device =
+          DeviceFor(workload, SmallDevice(1, 1, 1).profile,
+                    ResidencyMode::kInclusive, capacity, Bytes(0), false);
+      const auto after_change = [&](const std::string& policy) {
+        const std::vector<Seconds> steps =
+            RunOnce(workload, device, policy, delay).step_seconds;
+        double sum = 0;
+        for (size_t s = kChange; s < steps.size(); ++s) sum += steps[s].value();
+        return sum;
+      };
+      const double ours = after_change("shadow-price");
+      ASSERT_FALSE(::testing::Test::HasFailure());
+      EXPECT_LE(ours, 1.25 * after_change("lru"));
+    }
+  }
 }
 
 TEST_P(ShadowPriceRun, RunsAreRepeatable) {

@@ -343,7 +343,8 @@ void BlockRanking::VisitWanted(const BlockTable& blocks,
     if (!ReadSinceRanking(ranked.block) && !offer(ranked.block)) return;
   }
   if (!Blind()) return;
-  for (const BlockId block : queue) {
+  for (const BlockId block :
+       absl::MakeConstSpan(queue).first(std::min(queue.size(), Covered()))) {
     const GroupId group = blocks.group(block);
     if (AdmitsAll(group) || !WorthIt(block, group)) continue;
     if (!visit(block, group)) return;

@@ -339,10 +339,14 @@ void BlockRanking::AppendVictims(const Residency& residency, size_t count,
     if (worth_more(r)) return;
     if (!ReadSince(r.block, listed_until_) && !append(r.block)) return;
   }
+  // What was read since is in the shortlist or, as far as steps may come,
+  // passed over.
   for (size_t i = covered_victims_; i < victims_.size(); ++i) {
     const BlockId block = victims_[i].block;
     if (worth_more(victims_[i])) return;
-    if (!ReadSinceRanking(block) && !append(block)) return;
+    const bool looked_for = covers_reads_ || queue->size() - start < Covered();
+    if (looked_for && ReadSinceRanking(block)) continue;
+    if (!append(block)) return;
   }
   // Where little else is left, better one of those just read than none.
   if (covers_reads_ || queue->size() - start >= Covered()) return;
