@@ -339,12 +339,14 @@ void BlockRanking::AppendVictims(const Residency& residency, size_t count,
     if (worth_more(r)) return;
     if (!ReadSince(r.block, listed_until_) && !append(r.block)) return;
   }
-  // What was read since is in the shortlist or, as far as steps may come,
-  // passed over.
+  // What was read since is in the shortlist or passed over. It is not looked
+  // for where only a change of topic gets that far.
+  const bool births = new_key_ < KeyIndex::kMostKey;
   for (size_t i = covered_victims_; i < victims_.size(); ++i) {
     const BlockId block = victims_[i].block;
     if (worth_more(victims_[i])) return;
-    const bool looked_for = covers_reads_ || queue->size() - start < Covered();
+    const bool looked_for =
+        covers_reads_ || births || queue->size() - start < Covered();
     if (looked_for && ReadSinceRanking(block)) continue;
     if (!append(block)) return;
   }
