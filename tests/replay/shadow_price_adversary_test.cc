@@ -29,7 +29,7 @@ constexpr double kAlternating2 = 1.10;
 constexpr double kAlternating5 = 1.02;
 constexpr double kAlternating20 = 1.01;
 constexpr double kAlternating80 = 1.01;
-constexpr double kHotWhenEvicted4 = 2.35;
+constexpr double kHotWhenEvicted4 = 1.9;
 constexpr double kHotWhenEvicted12 = 2.75;
 
 DeviceConfig Device(const Workload& workload) {
@@ -55,7 +55,8 @@ HandWorkload Empty() {
 
 // At most `factor` of the best rule's seconds, and one refill of HBM over the
 // link (100 B/s).
-void ExpectNearBest(const Workload& workload, double factor) {
+// `name`: of the case, in the test's output.
+void ExpectNearBest(const Workload& workload, double factor, uint32_t name) {
   double best = std::numeric_limits<double>::infinity();
   std::string rules;
   for (const char* rule : {"static", "lru", "lfu", "balanced"}) {
@@ -66,7 +67,7 @@ void ExpectNearBest(const Workload& workload, double factor) {
   const double refill =
       static_cast<double>((kSmallBlock * int64_t{kFit}).count()) / 100;
   const double ours = SecondsOf(workload, "shadow-price");
-  testing::Test::RecordProperty("over_best",
+  testing::Test::RecordProperty("over_best_" + std::to_string(name),
                                 std::to_string((ours - refill) / best));
   EXPECT_LE(ours, factor * best + refill)
       << rules << "refill " << refill << ", factor " << (ours - refill) / best;
@@ -84,12 +85,12 @@ TEST(ShadowPriceAdversary, CyclicScan) {
       }
       hand.phases.push_back({{}, {reads.begin(), reads.end()}, {}});
     }
-    ExpectNearBest(hand.Make(), each == 24 ? kScan24 : 1.05);
+    ExpectNearBest(hand.Make(), each == 24 ? kScan24 : 1.05, each);
   }
 }
 
 // Two sets as large as HBM take turns, for so many steps each. The aim is 1.05
-// everywhere. Measured: 1.05, 1.12, 1.10, 1.11 and 1.16 for turns of 1, 2, 5,
+// everywhere. Measured: 1.05, 1.09, 1.01, 1.00 and 1.00 for turns of 1, 2, 5,
 // 20 and 80 steps: at a turn all of HBM was read in the last step, and what is
 // better than that is only known after the first misses.
 TEST(ShadowPriceAdversary, AlternatingSets) {
@@ -106,13 +107,13 @@ TEST(ShadowPriceAdversary, AlternatingSets) {
       const uint32_t first = step / turn % 2 == 0 ? 0 : kBlocks / 2;
       hand.phases.push_back({{}, IdRange(first, kBlocks / 2), {}});
     }
-    ExpectNearBest(hand.Make(), factor);
+    ExpectNearBest(hand.Make(), factor, turn);
   }
 }
 
 // Each step reads what shadow-price alone has not in HBM, so that it misses all
 // while the others, which nobody works against, may hit. The aim is 1.05;
-// measured: 2.3 with 4 blocks per step, 2.7 with 12.
+// measured: 1.9 with 4 blocks per step, 2.7 with 12.
 TEST(ShadowPriceAdversary, HotExactlyWhenEvicted) {
   struct Case {
     uint32_t each;
@@ -148,7 +149,7 @@ TEST(ShadowPriceAdversary, HotExactlyWhenEvicted) {
       std::sort(reads.begin(), reads.end());
       hand.phases.push_back({{}, reads, {}});
     }
-    ExpectNearBest(hand.Make(), factor);
+    ExpectNearBest(hand.Make(), factor, each);
   }
 }
 
