@@ -18,12 +18,17 @@ absl::Status Planner::CheckOnce(const DeviceModel& model,
     const uint64_t bit = uint64_t{1} << (handle % 64);
     // A block that is not alive is in no tier.
     const Tier tier = residency.tier(list[marked]);
-    if (expected == Tier::kNone ? tier == Tier::kNone : tier != expected) break;
-    if ((word & bit) != 0) break;
+    const bool misplaced = (tier == Tier::kNone) |
+                           ((expected != Tier::kNone) & (tier != expected));
+    if (misplaced | ((word & bit) != 0)) break;
     word |= bit;
   }
   // Nothing else is marked, so whole words can go.
-  for (size_t i = 0; i < marked; ++i) seen_[list[i].value() / 64] = 0;
+  if (marked > seen_.size()) {
+    std::fill(seen_.begin(), seen_.end(), 0);
+  } else {
+    for (size_t i = 0; i < marked; ++i) seen_[list[i].value() / 64] = 0;
+  }
   if (marked == list.size()) return absl::OkStatus();
   return absl::InternalError(
       absl::StrCat("policy's ", what, " names handle ", list[marked].value(),

@@ -352,8 +352,8 @@ void BlockRanking::ListLowest(const BlockTable& blocks, size_t longest_queue) {
                  std::max(kLongestRanking, size_t{history_.handles()} / 64));
   sorted_.clear();
   next_wanted_.clear();
-  keys_.AppendLowest(count + count / kSpareShare, count, &sorted_,
-                     &next_wanted_);
+  keys_.AppendLowest(count + count / kSpareShare, std::min(count, MostWanted()),
+                     &sorted_, &next_wanted_);
   SortByKey(sorted_, &victims_);
   std::vector<int32_t>& least = list_thresholds_;
   SetThresholds(

@@ -134,6 +134,9 @@ class BlockRanking {
   template <typename Visit>
   void VisitWanted(const BlockTable& blocks, const Residency& residency,
                    const std::vector<BlockId>& queue, Visit visit) const;
+  // How many of them are of use: the tail of a queue is for a change of topic,
+  // which promotes what nobody could list.
+  size_t MostWanted() const;
   int32_t KeyIfRead(BlockId block, GroupId group) const;
 
   // As of now, for whoever explains a decision.
@@ -217,6 +220,14 @@ class BlockRanking {
   }
   // Of the steps before the one that a plan is for, not all are heard of.
   bool Blind() const { return lead_ > 1 || elapsed_ > 1; }
+  // The part of a queue beyond what steps evict, up to `most` blocks in all.
+  void AppendTail(const Residency& residency,
+                  absl::Span<const RankedBlock> victims, size_t most,
+                  std::vector<BlockId>* queue) const;
+  // Those that are stay, and new blocks begin in DRAM.
+  bool WorthMoreThanNew(const RankedBlock& r) const {
+    return leader_ == Leader::kValues && r.key > new_key_;
+  }
   // Sets new_key_, by what began and was read in the step.
   void WorthOfNew(const BlockTable& blocks);
   // Which block of the victims, from the least one on, a promotion is taken to

@@ -24,6 +24,9 @@ struct Depths {
 };
 constexpr Depths kDepths = {1.5, 2, 2};
 constexpr Depths kDepthsWhenBlind = {2, 4, 2.5};
+// In evictions between two plans, and kSpare: how many blocks are named to be
+// promoted.
+constexpr double kMostWanted = 4;
 constexpr size_t kSpare = 256;
 
 size_t Depth(double steps, double evictions) {
@@ -107,6 +110,10 @@ size_t BlockRanking::DisplacedByListed() const {
 size_t BlockRanking::Covered() const {
   return Depth((Blind() ? kDepthsWhenBlind : kDepths).covered, evictions_) +
          kSpare;
+}
+
+size_t BlockRanking::MostWanted() const {
+  return Depth(kMostWanted, evictions_) + kSpare;
 }
 
 void BlockRanking::EndStep(uint32_t step, const BlockTable& blocks,
@@ -323,38 +330,56 @@ void BlockRanking::AdmitSurprises(const std::vector<size_t>& missed_now) {
 
 void BlockRanking::AppendVictims(const Residency& residency, size_t count,
                                  std::vector<BlockId>* queue) const {
-  const size_t start = queue->size();
+  const size_t most = queue->size() + count;
+  const size_t covered = queue->size() + Covered();
   const auto append = [&](BlockId block) {
     if (residency.tier(block) == Tier::kHbm) queue->push_back(block);
-    return queue->size() - start < count;
+    return queue->size() < most;
   };
   if (count == 0) return;
-  // The rest of a queue makes room for blocks that begin; those that are worth
-  // more stay, and the new ones begin in DRAM.
-  const auto worth_more = [&](const RankedBlock& r) {
-    return leader_ == Leader::kValues && r.key > new_key_ &&
-           queue->size() - start >= Covered();
-  };
   for (const RankedBlock& r : short_victims_) {
-    if (worth_more(r)) return;
+    if (queue->size() >= covered && WorthMoreThanNew(r)) return;
     if (!ReadSince(r.block, listed_until_) && !append(r.block)) return;
   }
-  // What was read since is in the shortlist or passed over. It is not looked
-  // for where only a change of topic gets that far.
-  const bool births = new_key_ < KeyIndex::kMostKey;
-  for (size_t i = covered_victims_; i < victims_.size(); ++i) {
-    const BlockId block = victims_[i].block;
-    if (worth_more(victims_[i])) return;
-    const bool looked_for =
-        covers_reads_ || births || queue->size() - start < Covered();
-    if (looked_for && ReadSinceRanking(block)) continue;
-    if (!append(block)) return;
+  size_t next = covered_victims_;
+  for (; next < victims_.size() && queue->size() < covered; ++next) {
+    const BlockId block = victims_[next].block;
+    if (!ReadSinceRanking(block) && !append(block)) return;
+  }
+  if (queue->size() >= covered) {
+    return AppendTail(residency, absl::MakeConstSpan(victims_).subspan(next),
+                      most, queue);
   }
   // Where little else is left, better one of those just read than none.
-  if (covers_reads_ || queue->size() - start >= Covered()) return;
+  if (covers_reads_) return;
   for (const RankedBlock& r : victims_) {
     if (ReadSinceRanking(r.block) && !append(r.block)) return;
   }
+}
+
+// Without branches: it is long.
+void BlockRanking::AppendTail(const Residency& residency,
+                              absl::Span<const RankedBlock> victims,
+                              size_t most, std::vector<BlockId>* queue) const {
+  const bool births = new_key_ < KeyIndex::kMostKey;
+  if (births) {
+    const auto end =
+        std::find_if(victims.begin(), victims.end(),
+                     [this](const auto& r) { return WorthMoreThanNew(r); });
+    victims = victims.first(static_cast<size_t>(end - victims.begin()));
+  }
+  // What was read since is in the shortlist or passed over. It is not looked
+  // for where only a change of topic gets that far.
+  const bool looks = covers_reads_ || births;
+  size_t size = queue->size();
+  queue->resize(std::min(most, size + victims.size()));
+  BlockId* const out = queue->data();
+  for (auto r = victims.begin(); r != victims.end() && size < most; ++r) {
+    out[size] = r->block;
+    size += residency.tier(r->block) == Tier::kHbm &&
+            !(looks && ReadSinceRanking(r->block));
+  }
+  queue->resize(size);
 }
 
 }  // namespace kvplace
