@@ -24,9 +24,7 @@ void ShadowPricePolicy::Plan(const DeviceModel& model,
     const Residency& ledger = model.residency();
     const bool free = (ledger.capacity() - ledger.resident()).count() >
                       ledger.capacity().count() / 16;
-    PlanPromotions(model, free,
-                   std::min(request.max_evictions, ranking.MostWanted()),
-                   order);
+    PlanPromotions(model, free, request.max_evictions, order);
   }
 }
 

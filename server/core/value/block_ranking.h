@@ -130,13 +130,10 @@ class BlockRanking {
   // DRAM that the last step missed or evicted; those in DRAM as of the ranking,
   // first the most likely to be read and worth most; and where steps go by
   // unheard, those of `queue` (made by AppendVictims), which may have left HBM
-  // by then. Until visit(block, group) returns false.
+  // by then. As many as are of use, until visit(block, group) returns false.
   template <typename Visit>
   void VisitWanted(const BlockTable& blocks, const Residency& residency,
                    const std::vector<BlockId>& queue, Visit visit) const;
-  // How many of them are of use: the tail of a queue is for a change of topic,
-  // which promotes what nobody could list.
-  size_t MostWanted() const;
   int32_t KeyIfRead(BlockId block, GroupId group) const;
 
   // As of now, for whoever explains a decision.
@@ -237,6 +234,10 @@ class BlockRanking {
   size_t DisplacedByListed() const;
   // Of the ranking, how many blocks a shortlist covers.
   size_t Covered() const;
+  // How many blocks to be promoted an order names. No more, however long its
+  // queue: the tail is for a change of topic, which promotes what nobody could
+  // list.
+  size_t MostWanted() const;
   // Nearly: keys closer than the steps of the sort are in the order of blocks.
   void SortByKey(const std::vector<RankedBlock>& in,
                  std::vector<RankedBlock>* out);
@@ -341,10 +342,11 @@ void BlockRanking::VisitWanted(const BlockTable& blocks,
                                const Residency& residency,
                                const std::vector<BlockId>& queue,
                                Visit visit) const {
+  size_t left = MostWanted();
   const auto offer = [&](BlockId block) {
     if (residency.tier(block) != Tier::kDram) return true;
     const GroupId group = blocks.group(block);
-    return AdmitsAll(group) || visit(block, group);
+    return AdmitsAll(group) || (visit(block, group) && --left > 0);
   };
   for (const BlockId block : short_wanted_) {
     if (!offer(block)) return;
@@ -358,7 +360,7 @@ void BlockRanking::VisitWanted(const BlockTable& blocks,
        absl::MakeConstSpan(queue).first(std::min(queue.size(), Covered()))) {
     const GroupId group = blocks.group(block);
     if (AdmitsAll(group) || !WorthIt(block, group)) continue;
-    if (!visit(block, group)) return;
+    if (!visit(block, group) || --left == 0) return;
   }
 }
 
