@@ -18,9 +18,8 @@ absl::Status Planner::CheckOnce(const DeviceModel& model,
     const uint64_t bit = uint64_t{1} << (handle % 64);
     // A block that is not alive is in no tier.
     const Tier tier = residency.tier(list[marked]);
-    const bool misplaced = (tier == Tier::kNone) |
-                           ((expected != Tier::kNone) & (tier != expected));
-    if (misplaced | ((word & bit) != 0)) break;
+    if (expected == Tier::kNone ? tier == Tier::kNone : tier != expected) break;
+    if ((word & bit) != 0) break;
     word |= bit;
   }
   // Nothing else is marked, so whole words can go.

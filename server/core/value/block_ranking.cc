@@ -254,24 +254,10 @@ void BlockRanking::ScoreBlock(BlockId block, const BlockTable& blocks,
 void BlockRanking::ScoreBlocks(absl::Span<const BlockId> list,
                                const BlockTable& blocks,
                                const Residency& residency) {
-  if (!FollowsValues()) {
-    for (const BlockId block : list) ScoreBlock(block, blocks, residency);
-    return;
-  }
-  FeatureColumns columns;
-  std::array<float, kFeatureBatch> logs;
-  for (size_t i = 0; i < list.size(); i += kFeatureBatch) {
-    const auto batch = list.subspan(i, kFeatureBatch);
-    history_.ColumnsAt(batch, now_, &columns);
-    ForEachRun(blocks, batch, [&](size_t first, size_t count, GroupId group) {
-      model_.LogProbabilities(group, columns, first, count, &logs);
-      const bool lists_dram = lists_wanted_[group.value()] != 0;
-      for (size_t k = first; k < first + count; ++k) {
-        keys_.Set(batch[k], ListedTier(residency.tier(batch[k]), lists_dram),
-                  KeyOfLog(logs[k], group));
-      }
-    });
-  }
+  VisitKeys(list, blocks, [&](BlockId block, GroupId group, int32_t key) {
+    const bool lists_dram = lists_wanted_[group.value()] != 0;
+    keys_.Set(block, ListedTier(residency.tier(block), lists_dram), key);
+  });
 }
 
 void BlockRanking::ScoreRun(uint32_t first, uint32_t count, GroupId group,

@@ -193,6 +193,11 @@ class BlockRanking {
                 const FeatureColumns& columns, const Residency& residency);
   void ScoreBlock(BlockId block, const BlockTable& blocks,
                   const Residency& residency);
+  // visit(block, group, Key(block, group)) for those that are alive, scored a
+  // batch at a time.
+  template <typename Visit>
+  void VisitKeys(absl::Span<const BlockId> list, const BlockTable& blocks,
+                 Visit visit) const;
   void ScoreBlocks(absl::Span<const BlockId> list, const BlockTable& blocks,
                    const Residency& residency);
   bool FollowsValues() const {
@@ -361,6 +366,27 @@ void BlockRanking::VisitWanted(const BlockTable& blocks,
     const GroupId group = blocks.group(block);
     if (AdmitsAll(group) || !WorthIt(block, group)) continue;
     if (!visit(block, group) || --left == 0) return;
+  }
+}
+
+template <typename Visit>
+void BlockRanking::VisitKeys(absl::Span<const BlockId> list,
+                             const BlockTable& blocks, Visit visit) const {
+  FeatureColumns columns;
+  std::array<float, kFeatureBatch> logs;
+  for (size_t i = 0; i < list.size(); i += kFeatureBatch) {
+    const auto batch = list.subspan(i, kFeatureBatch);
+    if (FollowsValues()) history_.ColumnsAt(batch, now_, &columns);
+    ForEachRun(blocks, batch, [&](size_t first, size_t count, GroupId group) {
+      if (FollowsValues()) {
+        model_.LogProbabilities(group, columns, first, count, &logs);
+      }
+      for (size_t k = first; k < first + count; ++k) {
+        visit(
+            batch[k], group,
+            FollowsValues() ? KeyOfLog(logs[k], group) : Key(batch[k], group));
+      }
+    });
   }
 }
 

@@ -182,8 +182,6 @@ void BlockRanking::ShortlistVictims(const BlockTable& blocks,
 void BlockRanking::ShortlistReads(absl::Span<const BlockId> reads,
                                   const BlockTable& blocks,
                                   const Residency& residency) {
-  FeatureColumns columns;
-  std::array<float, kFeatureBatch> logs;
   std::array<BlockId, kFeatureBatch> batch;
   for (size_t next = 0; next < reads.size();) {
     size_t count = 0;
@@ -192,20 +190,10 @@ void BlockRanking::ShortlistReads(absl::Span<const BlockId> reads,
       count += residency.tier(reads[next]) == Tier::kHbm &&
                ReadSinceRanking(reads[next]);
     }
-    const auto kept = absl::MakeConstSpan(batch).first(count);
-    if (!FollowsValues()) {
-      for (const BlockId block : kept) {
-        sorted_.push_back({Key(block, blocks.group(block)), block});
-      }
-      continue;
-    }
-    history_.ColumnsAt(kept, now_, &columns);
-    ForEachRun(blocks, kept, [&](size_t first, size_t run, GroupId group) {
-      model_.LogProbabilities(group, columns, first, run, &logs);
-      for (size_t i = first; i < first + run; ++i) {
-        sorted_.push_back({KeyOfLog(logs[i], group), kept[i]});
-      }
-    });
+    VisitKeys(absl::MakeConstSpan(batch).first(count), blocks,
+              [this](BlockId block, GroupId, int32_t key) {
+                sorted_.push_back({key, block});
+              });
   }
 }
 
