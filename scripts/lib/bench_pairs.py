@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import statistics
 
+import bench_servers as servers
+
 
 @dataclasses.dataclass(frozen=True)
 class Load:
@@ -47,6 +49,13 @@ def tls_loads(seconds):
     return [(full("mtls_throughput", 1000, seconds), "throughput_1k"), (ping_pong("mtls_p50", 1000, seconds), "p50_1k")]
 
 
+def heard_loads(seconds):
+    """What is measured again of a server that leaves nothing out, and the load whose floor it is compared with."""
+    return [(ping_pong("p50_1k_heard", 1000, seconds), "p50_1k"), (ping_pong("p50_16k_heard", 16000, seconds), "p50_16k"),
+            (full("throughput_1k_heard", 1000, seconds), "throughput_1k"),
+            (full("throughput_16k_heard", 16000, seconds), "throughput_16k")]
+
+
 def plan_bytes(bench, server, ids):
     document = bench.load(server, "--workers", 1, "--rate", "max", "--message-ids", ids, "--seconds", 0.3,
                           "--warm-up", 0.2)
@@ -78,6 +87,7 @@ def measure(bench, policies, rounds, seconds, tls, say):
     pairs = Pairs(policies)
     with contextlib.ExitStack() as stack:
         ours = {policy: stack.enter_context(bench.kvplaced(policy)) for policy in policies}
+        whole = {policy: stack.enter_context(bench.kvplaced(policy, flags=servers.NOTHING_LEFT_OUT)) for policy in policies}
         secure = {policy: stack.enter_context(bench.kvplaced(policy, tls=True)) for policy in policies} if tls else {}
         floors = {}
         for policy, server in ours.items():
@@ -89,21 +99,23 @@ def measure(bench, policies, rounds, seconds, tls, say):
             say(f"round {number + 1} of {rounds}")
             order = policies if number % 2 == 0 else policies[::-1]
             for policy in order:
-                _round(bench, pairs, policy, (ours[policy], secure.get(policy)),
+                _round(bench, pairs, policy, (ours[policy], whole[policy], secure.get(policy)),
                        lambda ids, policy=policy: floors[policy, ids], seconds, number)
     return pairs
 
 
-def _round(bench, pairs, policy, servers, floor_of, seconds, number):
-    plain, secure = servers
-    own = {}
+def _round(bench, pairs, policy, of_policy, floor_of, seconds, number):
+    plain, whole, secure = of_policy
+    own, floors = {}, {}
     for load in loads(seconds):
         both = [("floor", floor_of(load.ids)), ("ours", plain)]
         values = {}
         for which, server in both if number % 2 == 0 else both[::-1]:
             values[which] = load.value(bench.load(server, *load.flags))
         pairs.add(policy, load.name, values["floor"], values["ours"])
-        own[load.name] = values["ours"]
+        own[load.name], floors[load.name] = values["ours"], values["floor"]
+    for load, plain_name in heard_loads(seconds):
+        pairs.add(policy, load.name, floors[plain_name], load.value(bench.load(whole, *load.flags)))
     if secure is None:
         return
     for load, plain_name in tls_loads(seconds):

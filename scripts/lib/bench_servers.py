@@ -10,6 +10,8 @@ import time
 import urllib.request
 
 PATIENCE = 30
+# Of kvplaced: every step is sent and heard, whatever the load.
+NOTHING_LEFT_OUT = ("--max-sample-every", 1)
 
 
 class RunFailed(Exception):

@@ -38,11 +38,15 @@ v1::MoveReason MoveReasonToProto(MoveReason reason) {
   return v1::MOVE_REASON_UNSPECIFIED;
 }
 
-void EncodePlan(const Plan& plan, bool advisory, v1::Plan* out) {
-  const StandingOrder& order = plan.order;
+void EncodeRepeat(const Plan& plan, v1::Plan* out) {
   out->set_id(plan.id.value());
   out->set_basis_step(plan.basis.value());
   out->set_valid_until_step(plan.valid_until.value());
+}
+
+void EncodePlan(const Plan& plan, bool advisory, v1::Plan* out) {
+  const StandingOrder& order = plan.order;
+  EncodeRepeat(plan, out);
   out->set_advisory(advisory);
   const int groups = static_cast<int>(order.groups.size());
   while (out->groups_size() > groups) out->mutable_groups()->RemoveLast();

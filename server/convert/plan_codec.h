@@ -22,6 +22,8 @@ v1::MoveReason MoveReasonToProto(MoveReason reason);
 // Overwrites *out, keeping its memory. REQUIRES: the order is for whole steps
 // (decision delay >= 1): what only delay 0 uses has no wire form.
 void EncodePlan(const Plan& plan, bool advisory, v1::Plan* out);
+// The same where *out has an earlier plan with this order already.
+void EncodeRepeat(const Plan& plan, v1::Plan* out);
 
 class PlanDecoder {
  public:

@@ -174,10 +174,11 @@ absl::Status StepAssembler::GetFreed(const BlockTable& blocks) {
 }
 
 absl::Status StepAssembler::Phase(GroupId group, const BlockTable& blocks,
-                                  PhaseUpdate* update) {
+                                  StepDetail detail, PhaseUpdate* update) {
+  const bool heard = detail == StepDetail::kAll;
   *update = PhaseUpdate();
   update->group = group;
-  if (const int32_t i = reads_of_[group.value()]; i >= 0) {
+  if (const int32_t i = reads_of_[group.value()]; heard && i >= 0) {
     if (auto s = reads_.Decode(step_->reads(i), blocks, update); !s.ok()) {
       return Within(s, "step.reads[", i, "].");
     }
@@ -186,6 +187,7 @@ absl::Status StepAssembler::Phase(GroupId group, const BlockTable& blocks,
   sequences_.AppendWrites(group, Births(group), blocks, &kv_writes_);
   update->kv_writes = kv_writes_;
   moves_.Fill(update);
+  if (!heard) update->routed_reads = 0;
   if (auto s = Ends(group, blocks); !s.ok()) return s;
   update->freed = ends_;
   return absl::OkStatus();

@@ -6,7 +6,7 @@
 //   model.BeginStep(assembler.step());
 //   for each group g, in order:
 //     model.BeginPhase(births {assembler.Births(g)});   // births alone
-//     assembler.Phase(g, model.blocks(), &update);      // all but births
+//     assembler.Phase(g, model.blocks(), detail, &update);  // the rest
 //     model.ApplyPhase(update, ...);
 //   assembler.End(model.blocks());
 //
@@ -75,9 +75,9 @@ class StepAssembler {
     return absl::MakeConstSpan(births_).subspan(
         begin, births_begin_[group.value() + 1] - begin);
   }
-  // Everything but the births, which `blocks` has already. The spans hold until
-  // the next call.
-  absl::Status Phase(GroupId group, const BlockTable& blocks,
+  // Everything but the births, which `blocks` has already; kLedger: nor what
+  // was read, which is not even looked at. The spans hold until the next call.
+  absl::Status Phase(GroupId group, const BlockTable& blocks, StepDetail detail,
                      PhaseUpdate* update);
   // REQUIRES: all phases were applied; `blocks` is what is alive now.
   void End(const BlockTable& blocks);

@@ -213,6 +213,9 @@ uint32_t RunOfGroup(const BlockTable& table, BlockId first, uint32_t most) {
       groups);
 }
 
+namespace {
+
+// Whatever the blocks are: all are handles of the table.
 bool AllInRange(const BlockTable& table, absl::Span<const BlockId> blocks) {
   if (blocks.empty()) return true;
   // The sign is set by one out of range, and signs are collected faster than a
@@ -222,6 +225,8 @@ bool AllInRange(const BlockTable& table, absl::Span<const BlockId> blocks) {
   for (const BlockId b : blocks) signs |= b.value() | (last - b.value());
   return signs < uint32_t{1} << 31;
 }
+
+}  // namespace
 
 bool AllAliveIn(const BlockTable& table, absl::Span<const BlockId> blocks,
                 GroupId group) {

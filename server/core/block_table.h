@@ -162,9 +162,8 @@ void ForEachRun(const BlockTable& table, absl::Span<const BlockId> list,
   }
 }
 
-// Whatever the blocks are: all are handles of the table.
-bool AllInRange(const BlockTable& table, absl::Span<const BlockId> blocks);
-// And alive_in(block, group).
+// Whatever the blocks are: all are handles of the table, and alive_in(block,
+// group).
 bool AllAliveIn(const BlockTable& table, absl::Span<const BlockId> blocks,
                 GroupId group);
 

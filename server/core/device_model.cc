@@ -284,9 +284,6 @@ absl::Status DeviceModel::HearReads(const PhaseUpdate& phase, int64_t* hits) {
         orders_.recency->Hear(device(), phase.group, step_, phase.reads, hits);
     return absl::IsNotFound(heard) ? CheckEach(phase) : heard;
   }
-  if (orders_.ranking && listening_ranking() == nullptr) {
-    return TakeDown(phase, hits);
-  }
   if (!AllAliveIn(blocks_, phase.reads, phase.group)) return CheckEach(phase);
   stats_.OnReads(phase.reads, step_);
   if (BlockRanking* const ranking = listening_ranking()) {
@@ -300,19 +297,6 @@ absl::Status DeviceModel::HearReads(const PhaseUpdate& phase, int64_t* hits) {
   if (orders_.ranks) Rerank(phase.reads);
   *hits = CountHbm(residency_, phase.reads);
   return absl::OkStatus();
-}
-
-// A block's state is in several arrays, and little is done with each: all of
-// them in one pass, then the misses of the cache come together.
-absl::Status DeviceModel::TakeDown(const PhaseUpdate& phase, int64_t* hits) {
-  if (!AllInRange(blocks_, phase.reads)) return CheckEach(phase);
-  bool alive = true;
-  for (const BlockId block : phase.reads) {
-    alive &= blocks_.alive_in(block, phase.group);
-    stats_.MarkRead(block, step_);
-    *hits += residency_.tier(block) == Tier::kHbm;
-  }
-  return alive ? absl::OkStatus() : CheckEach(phase);
 }
 
 absl::Status DeviceModel::AccountKvWrites(const PhaseUpdate& phase,
@@ -381,7 +365,9 @@ void DeviceModel::RankMoved(BlockId block) {
 
 absl::Status DeviceModel::EndPhase(const PhaseUpdate& phase,
                                    PhaseTraffic* traffic) {
-  if (orders_.recency) orders_.recency->EndPhase(device(), phase.group, step_);
+  if (orders_.recency && detail_ == StepDetail::kAll) {
+    orders_.recency->EndPhase(device(), phase.group, step_);
+  }
   for (const BlockId block : phase.freed) {
     if (auto s = CheckAlive(block); !s.ok()) return s;
     const Bytes bytes = bytes_of(block);
@@ -441,7 +427,7 @@ void DeviceModel::EndStep(const StepAccount& account) {
   }
   // What a ranking has heard of may be waiting for it.
   if (detail_ == StepDetail::kAll || !orders_.ranking) refresh_due_ = true;
-  finished_ = account;
+  if (detail_ == StepDetail::kAll || !finished_) finished_ = account;
   recent_evictions_ = std::max(static_cast<double>(evictions_in_step_),
                                recent_evictions_ * kBurstMemory);
 }

@@ -82,10 +82,11 @@ struct StepAccount {
 // How much of a step is taken in.
 enum class StepDetail {
   kAll,
-  // Where blocks are and when each was read last; no block may end. A ranking
-  // (VictimIndex::kValue) learns nothing of the reads and is not made anew:
-  // plans are those of the last step that was taken in whole, as far as they
-  // still hold. A tenth of the cost.
+  // Where blocks are: births, moves, ends. What was read is not heard, as of a
+  // step that a worker left out: phases come without reads. A ranking
+  // (VictimIndex::kValue) is not made anew, and plans are those of the last
+  // step that was taken in whole, as far as they still hold; no block may end,
+  // for its lists name handles.
   kLedger,
 };
 
@@ -120,7 +121,8 @@ class DeviceModel {
   absl::Status EndPhase(const PhaseUpdate& phase, PhaseTraffic* traffic);
   // Both, and the time it took.
   absl::Status ApplyPhase(const PhaseUpdate& phase, StepAccount* account);
-  // The step's totals become `finished_step()`.
+  // The totals of a step that was taken in whole, or is the first, become
+  // `finished_step()`.
   void EndStep(const StepAccount& account);
 
   const DeviceConfig& config() const { return config_; }
@@ -148,7 +150,8 @@ class DeviceModel {
 
   // Step begun last; before the first the one before Hello's next step.
   StepIndex step() const { return step_; }
-  // Totals of the last finished step; none before the first.
+  // Totals of the last step that was taken in whole, or of the first; none
+  // before that.
   const std::optional<StepAccount>& finished_step() const { return finished_; }
   // Length of the longest eviction queue that is of use in one plan.
   size_t EvictionBound() const;
@@ -173,8 +176,6 @@ class DeviceModel {
   // The phase's reads and near misses; *hits: how many of the reads were in
   // HBM. Errors where one of them is not a block that may be.
   absl::Status HearReads(const PhaseUpdate& phase, int64_t* hits);
-  // For a ranking that is not to hear of the step.
-  absl::Status TakeDown(const PhaseUpdate& phase, int64_t* hits);
   // What of the phase's reads is wrong.
   absl::Status CheckEach(const PhaseUpdate& phase) const;
   void HearPhase(const PhaseUpdate& phase, int64_t hits);

@@ -101,7 +101,7 @@ class DeviceMetrics {
   virtual ~DeviceMetrics() = default;
 
   // A step was applied; it stood for `decode_steps` of them.
-  virtual void OnStep(const StepAccount& step, uint32_t decode_steps,
+  virtual void OnStep(const StepAccount& step, uint64_t decode_steps,
                       const std::optional<StepMeasurement>& measured) = 0;
   // The same step by layer group, all of them.
   virtual void OnGroups(absl::Span<const GroupAccount> groups) = 0;

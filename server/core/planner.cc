@@ -5,6 +5,15 @@
 #include "absl/strings/str_cat.h"
 
 namespace kvplace {
+
+bool MayRepeat(const StandingOrder& order, uint64_t evicted) {
+  const auto nothing_once = [](const GroupOrder& group) {
+    return group.prefetch.empty();
+  };
+  return order.evict_at_least == 0 && 2 * evicted <= order.evict_queue.size() &&
+         std::all_of(order.groups.begin(), order.groups.end(), nothing_once);
+}
+
 absl::Status Planner::CheckOnce(const DeviceModel& model,
                                 const std::vector<BlockId>& list, Tier expected,
                                 const char* what) {
@@ -86,13 +95,19 @@ absl::Status Planner::MakePlan(const Policy& policy, DeviceModel& model,
   request.max_evictions = model.EvictionBound();
   policy.Plan(model, request, &plan->order);
   if (auto s = Check(model, plan->order); !s.ok()) return s;
+  Issue(model, plan);
+  return absl::OkStatus();
+}
+
+void Planner::Repeat(DeviceModel& model, Plan* plan) { Issue(model, plan); }
+
+void Planner::Issue(DeviceModel& model, Plan* plan) {
   model.mutable_residency().ReleaseReserved();
   model.mutable_residency().Reserve(RoomWanted(model, plan->order));
   last_id_ = PlanId(last_id_.value() + 1);
   plan->id = last_id_;
   plan->basis = model.step();
   plan->valid_until = StepIndex(model.step().value() + lifetime_steps_);
-  return absl::OkStatus();
 }
 
 absl::Status Planner::MakePhaseOrder(const Policy& policy,

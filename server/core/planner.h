@@ -18,6 +18,11 @@
 
 namespace kvplace {
 
+// Whether an order still stands that was made some steps ago, `evicted`
+// evictions before: it asks for nothing that is done only once, and most of its
+// queue is left. What it names may have moved, but not ended.
+bool MayRepeat(const StandingOrder& order, uint64_t evicted);
+
 class Planner {
  public:
   // `lifetime_steps` >= 1: how long a plan stays valid after its basis.
@@ -30,6 +35,11 @@ class Planner {
   // nothing is reserved and *plan must not be used.
   absl::Status MakePlan(const Policy& policy, DeviceModel& model, Plan* plan);
 
+  // The same order once more, for the steps after the model's last one.
+  // REQUIRES: *plan was filled by the call of MakePlan before, and
+  // MayRepeat(*plan).
+  void Repeat(DeviceModel& model, Plan* plan);
+
   // Delay 0: the order for one phase whose reads are known.
   absl::Status MakePhaseOrder(const Policy& policy, const DeviceModel& model,
                               PlanRequest request, StandingOrder* order);
@@ -41,6 +51,8 @@ class Planner {
                          const std::vector<BlockId>& list, Tier expected,
                          const char* what);
   Bytes RoomWanted(const DeviceModel& model, const StandingOrder& order) const;
+  // Gives the plan, whose order is there, its number, time and room.
+  void Issue(DeviceModel& model, Plan* plan);
 
   const uint32_t lifetime_steps_;
   PlanId last_id_{0};

@@ -52,7 +52,8 @@ class UseOrder {
   // cleared.
   absl::Status Hear(const Device& device, GroupId group, StepIndex step,
                     absl::Span<const BlockId> reads, int64_t* in_hbm);
-  // The group's phase of the step is over, whether it has read or not.
+  // The group's phase of the step is over, whether it has read or not. Not to
+  // be called where it is not known what it has read.
   void EndPhase(const Device& device, GroupId group, StepIndex step);
 
   // The block has come into HBM in a phase of `group`, or has left it.

@@ -32,7 +32,7 @@ class PrometheusSink::Device final : public DeviceMetrics {
     if (key_.has_value()) sink_->Release(*key_);
   }
 
-  void OnStep(const StepAccount& step, uint32_t decode_steps,
+  void OnStep(const StepAccount& step, uint64_t decode_steps,
               const std::optional<StepMeasurement>& measured) override {
     const double seconds = step.seconds.value();
     s_.counter(Metric::kSteps).Increment();

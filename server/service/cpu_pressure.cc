@@ -23,6 +23,17 @@ double UsableCores() {
   return cores;
 }
 
+namespace {
+
+// How much longer than one window, in windows; bounded.
+uint32_t WindowsOver(absl::Duration elapsed) {
+  constexpr int64_t kMost = 10;
+  return static_cast<uint32_t>(
+      std::clamp(elapsed / CpuPressure::kWindow - 1, int64_t{0}, kMost));
+}
+
+}  // namespace
+
 CpuPressure::CpuPressure(const Clock* clock, double cores)
     : clock_(clock),
       cores_(cores),
@@ -40,7 +51,16 @@ CpuPressure::Shares CpuPressure::Busy(absl::Duration now) {
       const double weight =
           std::min(1.0, absl::FDivDuration(now - begun_, kMemory));
       const double mean = mean_.load(std::memory_order_relaxed);
-      last_.store(share, std::memory_order_relaxed);
+      const bool full = share >= kFull;
+      const uint32_t before = full_windows_.load(std::memory_order_relaxed);
+      if (before == 0) {
+        const uint32_t away = WindowsOver(now - begun_);
+        catching_up_.store(
+            full ? std::max(away, catching_up_.load(std::memory_order_relaxed))
+                 : away,
+            std::memory_order_relaxed);
+      }
+      full_windows_.store(full ? before + 1 : 0, std::memory_order_relaxed);
       mean_.store(mean + (share - mean) * weight, std::memory_order_relaxed);
       begun_ = now;
       used_ = used;
@@ -49,7 +69,8 @@ CpuPressure::Shares CpuPressure::Busy(absl::Duration now) {
     }
     mu_.Unlock();
   }
-  return {last_.load(std::memory_order_relaxed),
+  return {full_windows_.load(std::memory_order_relaxed),
+          catching_up_.load(std::memory_order_relaxed),
           mean_.load(std::memory_order_relaxed)};
 }
 

@@ -26,16 +26,22 @@ double UsableCores();
 
 class CpuPressure {
  public:
-  static constexpr absl::Duration kWindow = absl::Milliseconds(20);
+  static constexpr absl::Duration kWindow = absl::Milliseconds(10);
+  // Share from which on a window counts as full.
+  static constexpr double kFull = 0.95;
 
   // `clock` outlives this. cores > 0.
   CpuPressure(const Clock* clock, double cores);
 
-  // Shares of the cores' time used, 0 .. 1; 0 before the first window.
+  // Of the cores' time used; 0 before the first window.
   struct Shares {
-    // In the window that ended last.
-    double last = 0;
-    // Over about a quarter of a second: one burst does not show.
+    // How many windows have been full in a row, up to the one that ended last.
+    uint32_t full_windows = 0;
+    // Of these, the ones that may be for what came while the process did not
+    // run: just before them nobody looked for so many windows longer than one.
+    uint32_t catching_up = 0;
+    // The share over about a quarter of a second, 0 .. 1: one burst does not
+    // show.
     double mean = 0;
   };
   Shares Busy(absl::Duration now);
@@ -46,7 +52,8 @@ class CpuPressure {
   const Clock* const clock_;
   const double cores_;
   std::atomic<int64_t> next_ns_;
-  std::atomic<double> last_{0};
+  std::atomic<uint32_t> full_windows_{0};
+  std::atomic<uint32_t> catching_up_{0};
   std::atomic<double> mean_{0};
 
   absl::Mutex mu_;

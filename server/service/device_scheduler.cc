@@ -57,6 +57,9 @@ void DeviceScheduler::Forget() {
   hindsight_->Clear();
   counterfactual_.reset();
   plan_made_ = false;
+  plan_stands_ = false;
+  unheard_decode_steps_ = 0;
+  unheard_moves_ = {};
   OnLedger();
 }
 
@@ -85,8 +88,9 @@ absl::Status DeviceScheduler::HoldReport(const v1::MoveReport& report) {
 absl::Status DeviceScheduler::ApplyStep(const v1::Step& step,
                                         StepDetail detail) {
   if (auto s = assembler_.Begin(step, model_.blocks()); !s.ok()) return s;
-  // Only a policy with a ranking has more to learn than the ledger.
-  if (!model_.orders().ranking || assembler_.frees()) detail = StepDetail::kAll;
+  if (!plans_wanted() || (model_.orders().ranking && assembler_.frees())) {
+    detail = StepDetail::kAll;
+  }
   if (auto s = model_.BeginStep(assembler_.step(), detail); !s.ok()) {
     return Within(s, "step.");
   }
@@ -95,32 +99,44 @@ absl::Status DeviceScheduler::ApplyStep(const v1::Step& step,
   StepAccount account;
   const uint32_t groups = model_.config().group_count().value();
   for (uint32_t g = 0; g < groups; ++g) {
-    if (auto s = ApplyPhase(GroupId(g), &account); !s.ok()) return s;
+    if (auto s = ApplyPhase(GroupId(g), detail, &account); !s.ok()) return s;
   }
   model_.EndStep(account);
   hindsight_->EndStep(account.seconds);
   decode_steps_ = assembler_.decode_steps();
-  window_.Add(account, decode_steps_, assembler_.measured());
-  if (metrics_ != nullptr) {
-    metrics_->OnStep(account, decode_steps_, assembler_.measured());
-    metrics_->OnGroups(groups_);
-    if (detail == StepDetail::kLedger) {
-      metrics_->OnDropped(DropReason::kNotLearned, 1);
-    }
-    if (const auto& ranking = model_.orders().ranking) {
-      metrics_->OnPrices(ranking->leader(), ranking->prices());
-    }
-  }
+  if (detail == StepDetail::kAll || assembler_.frees()) plan_stands_ = false;
   promotions_tried_ = 0;
-  if (assembler_.holds_report()) CountMoves();
-  CountLeftInDram();
+  if (assembler_.holds_report()) CountMoves(detail);
+  detail == StepDetail::kAll ? CountHeard(account) : CountUnheard(account);
   ledger_.Expire(model_.step(), &model_.mutable_residency());
   assembler_.End(model_.blocks());
   OnLedger();
   return absl::OkStatus();
 }
 
-absl::Status DeviceScheduler::ApplyPhase(GroupId group, StepAccount* account) {
+void DeviceScheduler::CountHeard(StepAccount account) {
+  const uint64_t stands_for = decode_steps_ + unheard_decode_steps_;
+  account.traffic += unheard_moves_;
+  unheard_decode_steps_ = 0;
+  unheard_moves_ = {};
+  window_.Add(account, stands_for, assembler_.measured());
+  if (metrics_ == nullptr) return;
+  metrics_->OnStep(account, stands_for, assembler_.measured());
+  metrics_->OnGroups(groups_);
+  if (const auto& ranking = model_.orders().ranking) {
+    metrics_->OnPrices(ranking->leader(), ranking->prices());
+  }
+  CountLeftInDram();
+}
+
+void DeviceScheduler::CountUnheard(const StepAccount& account) {
+  unheard_decode_steps_ += decode_steps_;
+  unheard_moves_ += account.traffic;
+  if (metrics_ != nullptr) metrics_->OnDropped(DropReason::kNotLearned, 1);
+}
+
+absl::Status DeviceScheduler::ApplyPhase(GroupId group, StepDetail detail,
+                                         StepAccount* account) {
   const absl::Span<const BlockRange> births = assembler_.Births(group);
   if (!births.empty()) {
     PhaseUpdate beginning;
@@ -132,7 +148,8 @@ absl::Status DeviceScheduler::ApplyPhase(GroupId group, StepAccount* account) {
     }
   }
   PhaseUpdate update;
-  if (auto s = assembler_.Phase(group, model_.blocks(), &update); !s.ok()) {
+  if (auto s = assembler_.Phase(group, model_.blocks(), detail, &update);
+      !s.ok()) {
     return s;
   }
   const PhaseTraffic before = account->traffic;
@@ -162,7 +179,7 @@ void DeviceScheduler::CountGroup(const PhaseUpdate& update,
       update.reads.size(), static_cast<uint64_t>(blocks) - update.routed_reads};
 }
 
-void DeviceScheduler::CountMoves() {
+void DeviceScheduler::CountMoves(StepDetail detail) {
   const MoveReportInfo& report = assembler_.report();
   const PlannedMoves* plan =
       ledger_.Report(report.plan, &model_.mutable_residency());
@@ -171,7 +188,9 @@ void DeviceScheduler::CountMoves() {
   Count(MoveReason::kMiss, MoveOutcome::kDone, report.promoted);
   Count(MoveReason::kPrefetch, MoveOutcome::kDone, report.prefetched);
   Count(evict_reason, MoveOutcome::kDone, report.evicted);
-  promotions_tried_ = report.promoted + CountFailures(report, evict_reason);
+  evicted_since_plan_ += report.evicted;
+  promotions_tried_ =
+      report.promoted + CountFailures(report, evict_reason, detail);
   if (!report.expired || plan == nullptr) return;
   Count(MoveReason::kMiss, MoveOutcome::kExpired, plan->promotions);
   Count(MoveReason::kPrefetch, MoveOutcome::kExpired, plan->prefetches);
@@ -179,16 +198,19 @@ void DeviceScheduler::CountMoves() {
 }
 
 // A block that failed to move is where it was: in HBM it was to be evicted. In
-// DRAM, one that was read in the step was to be promoted.
+// DRAM, one that was read in the step was to be promoted; most are, where it is
+// not known what was read.
 uint64_t DeviceScheduler::CountFailures(const MoveReportInfo& report,
-                                        MoveReason evict_reason) {
+                                        MoveReason evict_reason,
+                                        StepDetail detail) {
   uint64_t evictions = 0;
   uint64_t promotions = 0;
   uint64_t prefetches = 0;
   for (const BlockId block : report.failed) {
     if (model_.residency().tier(block) == Tier::kHbm) {
       ++evictions;
-    } else if (model_.stats().read_in(block, model_.step())) {
+    } else if (detail == StepDetail::kLedger ||
+               model_.stats().read_in(block, model_.step())) {
       ++promotions;
     } else {
       ++prefetches;
@@ -208,7 +230,6 @@ void DeviceScheduler::Count(MoveReason reason, MoveOutcome outcome,
 }
 
 void DeviceScheduler::CountLeftInDram() {
-  if (metrics_ == nullptr) return;
   uint64_t misses = 0;
   for (const GroupAccount& group : groups_) misses += group.misses;
   if (misses <= promotions_tried_) return;
@@ -221,12 +242,23 @@ void DeviceScheduler::CountLeftInDram() {
 
 absl::Status DeviceScheduler::MakePlan(v1::Plan* out) {
   const absl::Duration start = clock_->Monotonic();
-  plan_made_ = false;
-  if (auto s = planner_.MakePlan(*policy_->policy, model_, &plan_); !s.ok()) {
-    return s;
+  if (plan_stands_ && MayRepeat(plan_.order, evicted_since_plan_)) {
+    planner_.Repeat(model_, &plan_);
+  } else {
+    plan_made_ = false;
+    if (auto s = planner_.MakePlan(*policy_->policy, model_, &plan_); !s.ok()) {
+      return s;
+    }
+    plan_made_ = true;
+    plan_first_id_ = plan_.id;
+    evicted_since_plan_ = 0;
   }
-  plan_made_ = true;
-  EncodePlan(plan_, mode() == Mode::kAdvise, out);
+  plan_stands_ = true;
+  if (PlanId(out->id()) < plan_first_id_) {
+    EncodePlan(plan_, mode() == Mode::kAdvise, out);
+  } else {
+    EncodeRepeat(plan_, out);
+  }
   decide_time_ = clock_->Monotonic() - start;
   OnLedger();
   return absl::OkStatus();
@@ -246,6 +278,7 @@ void DeviceScheduler::SetPolicy(std::shared_ptr<const PolicyInForce> policy) {
   // The old one must live until nothing uses it.
   policy_ = std::move(policy);
   plan_made_ = plan_made_ && plans_wanted();
+  plan_stands_ = false;
   TellPolicy();
   if (plans_wanted()) {
     counterfactual_.reset();

@@ -53,12 +53,14 @@ class DeviceScheduler {
   absl::Status HoldReport(const v1::MoveReport& report);
   // INVALID_ARGUMENT: a field that cannot be. NOT_FOUND, ALREADY_EXISTS,
   // FAILED_PRECONDITION, RESOURCE_EXHAUSTED: the model and the device differ.
-  // `detail`: what is wanted; steps that end blocks are taken in whole, and
-  // less is counted in the metrics.
+  // `detail`: what is wanted. In observe mode, and where a ranking hears that
+  // blocks end, a step is taken in whole all the same. One that is not is
+  // counted in the metrics, and stood for by the next one that is.
   absl::Status ApplyStep(const v1::Step& step,
                          StepDetail detail = StepDetail::kAll);
 
-  // The next plan. INTERNAL: the policy broke the rules; nothing has changed.
+  // The next plan. *out is empty or has one that was made before, by this call.
+  // INTERNAL: the policy broke the rules; nothing has changed.
   absl::Status MakePlan(v1::Plan* out);
   // The plan made last is being written.
   void OnPlanDeparted();
@@ -96,17 +98,22 @@ class DeviceScheduler {
   Mode mode() const { return policy_->settings.mode; }
   // Whether plans are to be made at all.
   bool plans_wanted() const { return mode() != Mode::kObserve; }
-  absl::Status ApplyPhase(GroupId group, StepAccount* account);
+  absl::Status ApplyPhase(GroupId group, StepDetail detail,
+                          StepAccount* account);
+  // A step whose reads were heard, or were not, into window and metrics.
+  void CountHeard(StepAccount account);
+  void CountUnheard(const StepAccount& account);
   // Into groups_, from the step's account before and after the phase.
   void CountGroup(const PhaseUpdate& update, const PhaseTraffic& before,
                   const PhaseTraffic& after);
-  void CountMoves();
+  void CountMoves(StepDetail detail);
   void Count(MoveReason reason, MoveOutcome outcome, uint64_t blocks);
   // Of what the step missed, and neither brought in nor tried to.
   void CountLeftInDram();
   void TellPolicy();
   // Returns how many of them are promotions.
-  uint64_t CountFailures(const MoveReportInfo& report, MoveReason evict_reason);
+  uint64_t CountFailures(const MoveReportInfo& report, MoveReason evict_reason,
+                         StepDetail detail);
   void OnLedger();
   // Observe mode's twin: there when it is wanted, possible and in step.
   void StartCounterfactual();
@@ -132,6 +139,16 @@ class DeviceScheduler {
   absl::Status counterfactual_error_;
   absl::Duration decide_time_;
   uint32_t decode_steps_ = 1;
+  // Of plan_: its number when it was made, before it was repeated; how many
+  // blocks were evicted since; and whether it may still stand: no step was
+  // heard and no block has ended since.
+  PlanId plan_first_id_{0};
+  uint64_t evicted_since_plan_ = 0;
+  bool plan_stands_ = false;
+  // Since the last step that was heard: decode steps that were not, and what
+  // was moved in them.
+  uint64_t unheard_decode_steps_ = 0;
+  PhaseTraffic unheard_moves_;
 };
 
 }  // namespace kvplace

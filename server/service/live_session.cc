@@ -50,7 +50,7 @@ LiveSession::LiveSession(const Terms& terms, WorkerHello hello, uint64_t epoch,
           hello_.device, std::move(policy), terms.options->plan_lifetime_steps,
           terms.clock, terms.options->hindsight_window_steps)),
       outbox_(epoch),
-      guard_(*terms.options),
+      guard_(*terms.options, epoch),
       next_step_(hello_.next_step) {}
 
 LiveSession::~LiveSession() = default;
@@ -189,7 +189,7 @@ LiveSession::Outcome LiveSession::OnStep(const v1::Step& step,
   if (state_ != State::kReady) return OnUntimely("step");
   const CpuPressure::Shares busy = terms_.pressure->Busy(arrived);
   const StepDetail wanted =
-      guard_.LeavesOutStatistics(busy) ? StepDetail::kLedger : StepDetail::kAll;
+      guard_.Hears(busy) ? StepDetail::kAll : StepDetail::kLedger;
   if (auto s = scheduler_->ApplyStep(step, wanted); !s.ok()) {
     return OnError(s, Skip::kNothing);
   }

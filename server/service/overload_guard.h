@@ -1,21 +1,20 @@
-// Decides how often a worker may send steps, and which of them are only taken
-// down, from how long they take here and how busy the process is.
+// Decides which steps of a worker are heard, and how often it may send any,
+// from how long they take here and how busy the process is.
 //
-// A step that took longer than the limit doubles the interval; a run of quick
-// ones halves it. After each change the next few steps are not looked at: they
-// were sent before the worker knew. A process that works without a pause makes
-// it four times as long at once, because what waits by then is in sockets, and
-// two or four times shorter as soon as so much more work would leave it a
-// pause: so it comes to rest where the work fits, and back from the longest
-// within two seconds.
+// To hear what a step read costs most of what it costs. A process without a
+// pause leaves that out for most steps, at once: what waits by then is in
+// sockets, whatever workers are told. Each window without a pause halves,
+// besides, how much is heard from then on, until there are pauses again; that
+// comes back step by step while there is room for twice the work.
 //
-// What a policy learns from a step costs ten times what it takes to follow it
-// and to answer. A process without a pause leaves that out for most steps,
-// whatever the workers were told: what waits in sockets was sent before. Each
-// window without a pause halves, besides, how much is learned from then on;
-// that comes back when the workers send all again and there is room for twice
-// the work, so that a process which cannot learn from all does not try to,
-// again and again.
+// If the next window has no pause either, workers are told to send a quarter of
+// what they send; that is taken back in steps of two or four as soon as so much
+// more work would leave a pause, and before more is heard. So it comes to rest
+// where the work fits, and back from the longest interval within two seconds.
+//
+// Beside that, a step that took longer than the limit doubles the interval; a
+// run of quick ones halves it. After each change the next few steps are not
+// looked at: they were sent before the worker knew.
 //
 // Where the interval may not change, nothing is left out, whatever the load.
 //
@@ -36,8 +35,10 @@ namespace kvplace {
 
 class OverloadGuard {
  public:
-  explicit OverloadGuard(const ServiceOptions& options)
-      : limit_(options.overload_lag),
+  // Workers of different `phase` are heard at different steps.
+  OverloadGuard(const ServiceOptions& options, uint64_t phase)
+      : steps_(phase),
+        limit_(options.overload_lag),
         least_(options.sample_every),
         most_(options.max_sample_every),
         recovery_(options.overload_recovery_steps),
@@ -63,14 +64,17 @@ class OverloadGuard {
   // much of its CPU.
   bool OnPressure(absl::Duration now, CpuPressure::Shares busy) {
     half_empty_ = 2 * busy.mean < kRoomy;
-    if (busy.last >= kFull) {
+    if (busy.full_windows > 0) {
       calm_since_.reset();
-      LearnLess(now);
+      HearLess(now);
+      if (busy.full_windows < kWindowsToThrottle + busy.catching_up) {
+        return false;
+      }
       if (pressed_at_ && now - *pressed_at_ < kPatience) return false;
       pressed_at_ = now;
       return Change(std::min(most_, sample_every_ * 4));
     }
-    const bool at_rest = sample_every_ == least_ && learn_every_ == 1;
+    const bool at_rest = sample_every_ == least_ && hear_every_ == 1;
     if (!half_empty_ || !last_quick_ || at_rest) {
       calm_since_.reset();
       return false;
@@ -80,19 +84,19 @@ class OverloadGuard {
     calm_since_.reset();
     const uint32_t factor = 4 * busy.mean < kRoomy ? 4 : 2;
     if (sample_every_ == least_) {
-      learn_every_ = std::max(1u, learn_every_ / factor);
+      hear_every_ = std::max(1u, hear_every_ / factor);
       return false;
     }
     return Change(std::max(least_, sample_every_ / factor));
   }
 
-  // Before each step. True: the step's statistics should be left out.
-  bool LeavesOutStatistics(CpuPressure::Shares busy) {
-    if (least_ == most_) return false;
-    const uint32_t every =
-        busy.last >= kFull ? kLongestLearnEvery : learn_every_;
-    if (++unlearned_ >= every) unlearned_ = 0;
-    return unlearned_ > 0;
+  // Before each step. False: what it read should not be heard.
+  bool Hears(CpuPressure::Shares busy) {
+    if (least_ == most_) return true;
+    const uint32_t every = busy.full_windows > 0
+                               ? std::max(kHearEveryAtOnce, hear_every_)
+                               : hear_every_;
+    return steps_++ % every == 0;
   }
 
   uint32_t sample_every() const { return sample_every_; }
@@ -105,22 +109,22 @@ class OverloadGuard {
 
  private:
   static constexpr uint32_t kSettlingSteps = 4;
-  static constexpr double kFull = 0.95;
-  static constexpr double kRoomy = 0.85;
-  // Of so many steps one is learned from while the process has no pause.
-  static constexpr uint32_t kLongestLearnEvery = 8;
+  static constexpr uint32_t kWindowsToThrottle = 2;
+  static constexpr double kRoomy = 0.7;
+  // Of so many steps one is heard as soon as the process has no pause, and when
+  // that has lasted.
+  static constexpr uint32_t kHearEveryAtOnce = 8;
+  static constexpr uint32_t kLongestHearEvery = 32;
   // Between two changes for want of CPU: what was sent before must come
   // through.
   static constexpr absl::Duration kPatience = absl::Milliseconds(100);
   static constexpr absl::Duration kCalm = absl::Milliseconds(250);
 
   // Once per window of the pressure.
-  void LearnLess(absl::Duration now) {
-    if (learned_less_at_ && now - *learned_less_at_ < CpuPressure::kWindow) {
-      return;
-    }
-    learned_less_at_ = now;
-    learn_every_ = std::min(kLongestLearnEvery, 2 * learn_every_);
+  void HearLess(absl::Duration now) {
+    if (heard_less_at_ && now - *heard_less_at_ < CpuPressure::kWindow) return;
+    heard_less_at_ = now;
+    hear_every_ = std::min(kLongestHearEvery, 2 * hear_every_);
   }
   bool Change(uint32_t to) {
     quick_ = 0;
@@ -131,6 +135,7 @@ class OverloadGuard {
     return true;
   }
 
+  uint64_t steps_;
   const absl::Duration limit_;
   const uint32_t least_, most_, recovery_;
   uint32_t sample_every_;
@@ -138,13 +143,12 @@ class OverloadGuard {
   uint32_t longest_;
   uint32_t settling_ = 0;
   uint32_t quick_ = 0;
-  // Of so many steps one is learned from, with pauses; steps since the last.
-  uint32_t learn_every_ = 1;
-  uint32_t unlearned_ = 0;
+  // Of so many steps one is heard, with pauses.
+  uint32_t hear_every_ = 1;
   bool last_quick_ = true;
   bool half_empty_ = true;
   std::optional<absl::Duration> pressed_at_;
-  std::optional<absl::Duration> learned_less_at_;
+  std::optional<absl::Duration> heard_less_at_;
   std::optional<absl::Duration> calm_since_;
 };
 

@@ -13,7 +13,7 @@ uint64_t Count(Bytes bytes) { return static_cast<uint64_t>(bytes.count()); }
 
 }  // namespace
 
-void StepWindow::Add(const StepAccount& step, uint32_t decode_steps,
+void StepWindow::Add(const StepAccount& step, uint64_t decode_steps,
                      const std::optional<StepMeasurement>& measured) {
   const PhaseTraffic& t = step.traffic;
   const Bytes moved = t.promoted + t.prefetched + t.demoted;
@@ -25,7 +25,7 @@ void StepWindow::Add(const StepAccount& step, uint32_t decode_steps,
   totals_.dram_read_bytes += Count(t.dram_reads);
   totals_.moved_bytes += Count(moved);
 
-  const double kept = std::pow(kKeptPerStep, decode_steps);
+  const double kept = std::pow(kKeptPerStep, static_cast<double>(decode_steps));
   // So that n like steps weigh what one message per step would have.
   const double weight = (1 - kept) / (1 - kKeptPerStep);
   const auto add = [&](double* sum, double value) {
@@ -38,7 +38,7 @@ void StepWindow::Add(const StepAccount& step, uint32_t decode_steps,
   add(&read_, ToDouble(t.reads()));
   add(&dram_read_, ToDouble(t.dram_reads));
   // Moves are all that happened since the last message, not those of one step.
-  add(&moved_, ToDouble(moved) / decode_steps);
+  add(&moved_, ToDouble(moved) / static_cast<double>(decode_steps));
 }
 
 void StepWindow::AddObserved(const StepAccount& step) {

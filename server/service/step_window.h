@@ -23,7 +23,7 @@ class StepWindow {
  public:
   // One step that stands for `decode_steps` like it. Totals count the steps
   // that were sent, as the metrics do; the window goes by decode steps.
-  void Add(const StepAccount& step, uint32_t decode_steps,
+  void Add(const StepAccount& step, uint64_t decode_steps,
            const std::optional<StepMeasurement>& measured);
   // The same step had plans been executed (observe mode).
   void AddObserved(const StepAccount& step);

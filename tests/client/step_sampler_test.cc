@@ -181,7 +181,8 @@ class Picture {
       if (auto s = model_.BeginPhase(update, &account.traffic); !s.ok()) {
         return s;
       }
-      if (auto s = assembler_.Phase(GroupId(g), model_.blocks(), &update);
+      if (auto s = assembler_.Phase(GroupId(g), model_.blocks(),
+                                    StepDetail::kAll, &update);
           !s.ok()) {
         return s;
       }

@@ -81,6 +81,20 @@ TEST(PlanCodecTest, ComesBackAsItWas) {
   }
 }
 
+TEST(PlanCodecTest, ARepeatIsWhatWouldHaveBeenWritten) {
+  std::mt19937 rng(8);
+  Plan plan = RandomPlan(rng);
+  v1::Plan wire;
+  EncodePlan(plan, true, &wire);
+  plan.id = PlanId(plan.id.value() + 5);
+  plan.basis = StepIndex(plan.basis.value() + 2);
+  plan.valid_until = StepIndex(plan.valid_until.value() + 3);
+  EncodeRepeat(plan, &wire);
+  v1::Plan whole;
+  EncodePlan(plan, true, &whole);
+  EXPECT_EQ(wire.SerializeAsString(), whole.SerializeAsString());
+}
+
 TEST(PlanCodecTest, AClientTakesNoNonsense) {
   struct Case {
     std::string words;

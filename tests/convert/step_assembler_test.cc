@@ -51,7 +51,9 @@ class Assembly {
         }
       }
       PhaseUpdate update;
-      EXPECT_THAT(assembler_.Phase(GroupId(g), table_, &update), IsOk());
+      EXPECT_THAT(
+          assembler_.Phase(GroupId(g), table_, StepDetail::kAll, &update),
+          IsOk());
       EXPECT_THAT(update.births, IsEmpty());
       phase.reads = Values(update.reads);
       phase.freed = Values(update.freed);

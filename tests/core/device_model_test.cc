@@ -313,6 +313,45 @@ TEST_F(DeviceModelTest, ClearForgetsAllAndAnInventoryFollows) {
   EXPECT_EQ(OldestFirst(model_), Ids({1, 0}));
 }
 
+// Not to know what was read is not to know that nothing was.
+TEST_F(DeviceModelTest, AStepOfWhichOnlyMovesAreHeardLeavesWhatWasRead) {
+  const auto reads = Ids({0, 2});
+  PhaseUpdate heard;
+  heard.reads = reads;
+  ASSERT_THAT(Apply(heard), IsOk());
+  model_.EndStep(account_);
+  const auto oldest = [this] {
+    std::vector<BlockId> blocks;
+    model_.orders().recency->AppendOldest(8, model_.stats(), &blocks);
+    return blocks;
+  };
+  ASSERT_EQ(oldest(), Ids({1, 0}));
+  const size_t bound = model_.EvictionBound();
+  for (int64_t step = 11; step < 14; ++step) {
+    ASSERT_THAT(model_.BeginStep(StepIndex(step), StepDetail::kLedger), IsOk());
+    StepAccount unheard;
+    PhaseUpdate phase;
+    const auto promoted = Ids({2});
+    if (step == 12) phase.promoted = promoted;
+    ASSERT_THAT(model_.ApplyPhase(phase, &unheard), IsOk());
+    model_.EndStep(unheard);
+    EXPECT_EQ(unheard.blocks_read, 0u);
+  }
+  EXPECT_EQ(model_.residency().resident_blocks(), 3u);
+  // 2 came in; it was read with 0.
+  EXPECT_EQ(oldest(), Ids({1, 0, 2}));
+  EXPECT_EQ(model_.stats().last_read(BlockId(0)), StepIndex(10));
+  EXPECT_EQ(model_.finished_step()->blocks_read, 2u);
+  EXPECT_EQ(model_.EvictionBound(), bound);
+  // The next step that is heard follows the last one that was.
+  ASSERT_THAT(model_.BeginStep(StepIndex(14)), IsOk());
+  const auto later = Ids({0, 1});
+  PhaseUpdate next;
+  next.reads = later;
+  ASSERT_THAT(Apply(next), IsOk());
+  EXPECT_EQ(oldest(), Ids({2, 0, 1}));
+}
+
 TEST_F(DeviceModelTest, RecentEvictionsAreAMaximumThatDecays) {
   const auto evicted = Ids({0, 1});
   PhaseUpdate phase;

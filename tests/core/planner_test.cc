@@ -76,6 +76,41 @@ TEST_F(PlannerTest, IdsRiseAndTermsFollowTheStep) {
   EXPECT_EQ(plan_.id, PlanId(3)) << "a refused plan has no number";
 }
 
+TEST_F(PlannerTest, ARepeatedPlanIsANewOneWithTheSameOrder) {
+  ASSERT_THAT(MakePlan([](auto&, auto&, StandingOrder* order) {
+                order->groups[0].promote_if_read = Ids({2, 3});
+                order->evict_queue = Ids({0, 1, 8});
+              }),
+              IsOk());
+  EXPECT_EQ(model_.residency().reserved(), kSmallBlock * 2);
+  model_.mutable_residency().Depart();
+  Step(107, Ids({0}));
+  planner_.Repeat(model_, &plan_);
+  EXPECT_EQ(plan_.id, PlanId(2));
+  EXPECT_EQ(plan_.basis, StepIndex(107));
+  EXPECT_EQ(plan_.valid_until, StepIndex(110));
+  EXPECT_EQ(plan_.order.evict_queue, Ids({0, 1, 8}));
+  // What is in flight is not promised again: six blocks, two resident.
+  EXPECT_EQ(model_.residency().reserved(), kSmallBlock * 2);
+  EXPECT_EQ(model_.residency().free(), Bytes(0));
+}
+
+TEST(MayRepeatTest, OnlyWhatIsNotDoneOnceAndWhileTheQueueLasts) {
+  StandingOrder order;
+  order.groups.resize(2);
+  EXPECT_TRUE(MayRepeat(order, 0));
+  order.evict_queue = Ids({0, 1, 2, 3, 4});
+  EXPECT_TRUE(MayRepeat(order, 2));
+  EXPECT_FALSE(MayRepeat(order, 3));
+  order.groups[1].promote_if_read = Ids({9});
+  EXPECT_TRUE(MayRepeat(order, 2));
+  order.groups[1].prefetch = Ids({8});
+  EXPECT_FALSE(MayRepeat(order, 2));
+  order.groups[1].prefetch.clear();
+  order.evict_at_least = 1;
+  EXPECT_FALSE(MayRepeat(order, 0));
+}
+
 TEST_F(PlannerTest, OrderComesReset) {
   plan_.order.evict_queue = Ids({1, 2, 3});
   plan_.order.new_in_dram = Ids({1});

@@ -68,7 +68,8 @@ class QuickBench(unittest.TestCase):
         done = run(str(pathlib.Path(SOURCE) / "scripts/bench"), "--quick", "--policies", "lru", "--format", "json")
         document = json.loads(done.stdout)
         self.assertEqual(document["schema"], "kvplace.bench/1")
-        ratios = {"p50_1k", "p50_16k", "p99_64x50_16k", "throughput_1k", "throughput_16k", "mtls_throughput", "mtls_p50"}
+        ratios = {"p50_1k", "p50_16k", "p99_64x50_16k", "throughput_1k", "throughput_16k", "mtls_throughput", "mtls_p50",
+                  "p50_1k_heard", "p50_16k_heard", "throughput_1k_heard", "throughput_16k_heard"}
         figures = {"p99_64x50_16k_ms", "ns_per_id_32k", "ns_per_id_1m", "ns_per_id_64x1m", "rss_64x1m_bytes",
                    "overload_plan_p99_ms", "overload_recovery_s", "overload_uncounted"}
         for part in (document, document["policies"]["lru"]):

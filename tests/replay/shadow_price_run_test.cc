@@ -238,7 +238,7 @@ TEST_P(ShadowPriceRun, APolicyMayChangeInMidRun) {
       promoted.resize(evicted.size());
       PhaseUpdate phase;
       phase.group = GroupId(g);
-      phase.reads = reads;
+      if (detail == StepDetail::kAll) phase.reads = reads;
       phase.promoted = promoted;
       phase.evicted = evicted;
       ASSERT_THAT(model.ApplyPhase(phase, &account), IsOk());

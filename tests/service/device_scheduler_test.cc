@@ -126,6 +126,94 @@ TEST(DeviceSchedulerTest, TellsMissesByGroupAndWhatStaysInDram) {
   EXPECT_EQ(device.leader, std::nullopt);
 }
 
+// Handles 0 and 1 are in HBM, 2 and 3 in DRAM.
+TEST(DeviceSchedulerTest, AStepThatIsHeardStandsForThoseThatWereNot) {
+  FakeClock clock;
+  FakeMetricsSink sink;
+  const auto metrics = sink.AddDevice("n", 0, {BytesPerSecond(1), 2});
+  DeviceScheduler scheduler(SmallDevice(2, 8, 6), InForce("lru", Mode::kAct), 8,
+                            &clock);
+  scheduler.SetMetrics(metrics.get());
+  ASSERT_THAT(scheduler.AddInventory(SmallInventory()), IsOk());
+  scheduler.FinishInventory(StepIndex(0));
+  v1::Plan plan;
+  ASSERT_THAT(scheduler.MakePlan(&plan), IsOk());
+  scheduler.OnPlanDeparted();
+  // Bytes that are no reads are not looked at.
+  v1::Step broken = StepReading(0, {0, 2});
+  broken.mutable_reads(0)->set_handles("\xff");
+  broken.set_decode_steps(3);
+  // A block of which it is not known whether it was read.
+  v1::MoveReport report = Report(0, plan.id(), {2}, {});
+  report.mutable_phases(0)->set_failed(Ordered({3}));
+  report.mutable_phases(0)->set_routed_reads(2);
+  ASSERT_THAT(scheduler.HoldReport(report), IsOk());
+  ASSERT_THAT(scheduler.ApplyStep(broken, StepDetail::kLedger), IsOk());
+  EXPECT_EQ(scheduler.decode_steps(), 3u);
+  EXPECT_EQ(scheduler.model().residency().tier(BlockId(2)), Tier::kHbm);
+  const auto device = [&sink] { return sink.device("n/0"); };
+  const auto of = [](const auto& by_reason, auto reason) {
+    return by_reason[static_cast<size_t>(reason)];
+  };
+  EXPECT_EQ(of(device().dropped, DropReason::kNotLearned), 1u);
+  EXPECT_THAT(device().steps, SizeIs(0));
+  EXPECT_EQ(of(device().left_in_dram, OrderSource::kPlan), 0u);
+
+  ASSERT_THAT(scheduler.ApplyStep(StepReading(1, {0, 2})), IsOk());
+  EXPECT_EQ(device().decode_steps, 4u);
+  ASSERT_THAT(device().steps, SizeIs(1));
+  EXPECT_EQ(device().steps[0].traffic.promoted, kSmallBlock);
+  EXPECT_EQ(device().groups[0].reads, 2u);
+  EXPECT_EQ(device().groups[0].misses, 0u);
+  ASSERT_THAT(scheduler.ApplyStep(StepReading(2, {0, 2})), IsOk());
+  EXPECT_EQ(device().decode_steps, 5u);
+  EXPECT_EQ(device().steps[1].traffic.promoted, Bytes(0));
+  EXPECT_EQ(scheduler.ApplyStep(broken).code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(DeviceSchedulerTest, APlanIsRepeatedWhileItMayStand) {
+  FakeClock clock;
+  DeviceScheduler scheduler(SmallDevice(2, 8, 6), InForce("lru", Mode::kAct), 8,
+                            &clock);
+  ASSERT_THAT(scheduler.AddInventory(SmallInventory()), IsOk());
+  scheduler.FinishInventory(StepIndex(0));
+  ASSERT_THAT(scheduler.ApplyStep(StepReading(0, {0})), IsOk());
+  v1::Plan plan;
+  const auto plan_after = [&](const v1::Step& step, StepDetail detail) {
+    EXPECT_THAT(scheduler.ApplyStep(step, detail), IsOk());
+    EXPECT_THAT(scheduler.MakePlan(&plan), IsOk());
+    scheduler.OnPlanDeparted();
+    EXPECT_EQ(plan.basis_step(), step.step());
+    EXPECT_EQ(plan.valid_until_step(), step.step() + 8);
+    return plan.evict_queue();
+  };
+  ASSERT_THAT(scheduler.MakePlan(&plan), IsOk());
+  // Of blocks 0, 1, 8 and 9 the first was read; the rest goes by page.
+  const std::string first = Ordered({1, 9, 8, 0});
+  EXPECT_EQ(plan.evict_queue(), first);
+  EXPECT_EQ(plan_after(StepReading(1, {1}), StepDetail::kLedger), first);
+  EXPECT_EQ(plan.id(), 2u);
+  // What is written into another message is whole.
+  plan.Clear();
+  EXPECT_EQ(plan_after(StepReading(2, {1}), StepDetail::kLedger), first);
+  const std::string second = Ordered({9, 8, 0, 1});
+  EXPECT_EQ(plan_after(StepReading(3, {1}), StepDetail::kAll), second);
+  // Two of four may go, not three.
+  for (const auto& [step, block, queue] :
+       {std::tuple(4, 9u, second), std::tuple(5, 8u, second),
+        std::tuple(6, 0u, Ordered({1}))}) {
+    ASSERT_THAT(scheduler.HoldReport(Report(step, plan.id(), {}, {block})),
+                IsOk());
+    EXPECT_EQ(plan_after(StepReading(step, {1}), StepDetail::kLedger), queue);
+  }
+  // A handle that ends may come again as another block.
+  v1::Step freeing = StepReading(7, {});
+  freeing.add_freed()->set_first(1);
+  freeing.mutable_freed(0)->set_count(1);
+  EXPECT_EQ(plan_after(freeing, StepDetail::kLedger), "");
+}
+
 TEST(DeviceSchedulerTest, TellsThePolicyAndItsPrices) {
   FakeClock clock;
   FakeMetricsSink sink;

@@ -153,7 +153,7 @@ TEST(OverloadGuardTest, DoublesUpToItsLimitAndComesBack) {
   ServiceOptions options;
   options.max_sample_every = 6;
   options.overload_recovery_steps = 2;
-  OverloadGuard guard(options);
+  OverloadGuard guard(options, 0);
   const absl::Duration slow = options.overload_lag * 2;
   const absl::Duration quick = absl::ZeroDuration();
   const auto settle = [&] {
@@ -178,96 +178,111 @@ TEST(OverloadGuardTest, DoublesUpToItsLimitAndComesBack) {
   EXPECT_EQ(guard.sample_every(), 3u);
 }
 
-TEST(OverloadGuardTest, WorkWithoutAPauseQuartersAtOnceAndComesBack) {
-  ServiceOptions options;
-  OverloadGuard guard(options);
-  const auto at = [&guard](int ms, double busy) {
-    return guard.OnPressure(absl::Milliseconds(ms), {busy, busy});
+// What the guard is told of a process that has had no pause for `windows`, or
+// has had some and used `mean` of its time.
+CpuPressure::Shares Full(uint32_t windows, uint32_t catching_up = 0) {
+  return {windows, catching_up, 1};
+}
+CpuPressure::Shares Used(double mean) { return {0, 0, mean}; }
+
+TEST(OverloadGuardTest, WorkWithoutAPauseQuartersAndComesBack) {
+  OverloadGuard guard(ServiceOptions(), 0);
+  const auto at = [&guard](int ms, CpuPressure::Shares busy) {
+    return guard.OnPressure(absl::Milliseconds(ms), busy);
   };
-  EXPECT_FALSE(at(0, 0.9));
-  EXPECT_TRUE(at(10, 0.99));
+  EXPECT_FALSE(at(0, Used(0.9)));
+  EXPECT_FALSE(at(10, Full(1))) << "less is heard first";
+  EXPECT_FALSE(at(20, Full(2, 1))) << "or it may be what came meanwhile";
+  EXPECT_TRUE(at(30, Full(3, 1)));
   EXPECT_EQ(guard.sample_every(), 4u);
   // What was sent before comes through first.
-  EXPECT_FALSE(at(100, 1));
-  EXPECT_TRUE(at(110, 1));
+  EXPECT_FALSE(at(120, Full(12)));
+  EXPECT_TRUE(at(130, Full(13)));
   EXPECT_EQ(guard.sample_every(), 16u);
   // Twice the work would not fit: no change however long.
-  EXPECT_FALSE(at(1000, 0.5));
-  EXPECT_FALSE(at(5000, 0.5));
-  EXPECT_FALSE(at(5100, 0.4));
-  EXPECT_FALSE(at(5300, 0.4));
-  EXPECT_TRUE(at(5350, 0.4));
+  EXPECT_FALSE(at(1000, Used(0.4)));
+  EXPECT_FALSE(at(5000, Used(0.4)));
+  EXPECT_FALSE(at(5100, Used(0.3)));
+  EXPECT_FALSE(at(5300, Used(0.3)));
+  EXPECT_TRUE(at(5350, Used(0.3)));
   EXPECT_EQ(guard.sample_every(), 8u);
   // From 8 to 1 by 2 and 1.
   int changes = 0;
-  for (int ms = 5360; ms < 6000; ms += 10) changes += at(ms, 0.05) ? 1 : 0;
+  for (int ms = 5360; ms < 6000; ms += 10) {
+    changes += at(ms, Used(0.05)) ? 1 : 0;
+  }
   EXPECT_EQ(changes, 2);
   EXPECT_EQ(guard.sample_every(), 1u);
 }
 
-TEST(OverloadGuardTest, WithoutAPauseOneStepInEightIsLearnedFrom) {
-  OverloadGuard guard{ServiceOptions()};
-  int left_out = 0;
-  for (int i = 0; i < 80; ++i) left_out += guard.LeavesOutStatistics({1, 0});
-  EXPECT_EQ(left_out, 70);
-  for (int i = 0; i < 80; ++i) {
-    EXPECT_FALSE(guard.LeavesOutStatistics({0.9, 1}));
+TEST(OverloadGuardTest, WithoutAPauseOneStepInEightIsHeard) {
+  for (uint64_t phase = 0; phase < 9; ++phase) {
+    OverloadGuard guard(ServiceOptions(), phase);
+    int heard = 0;
+    int first = -1;
+    for (int i = 0; i < 80; ++i) {
+      if (!guard.Hears(Full(1))) continue;
+      ++heard;
+      if (first < 0) first = i;
+    }
+    EXPECT_EQ(heard, 10);
+    EXPECT_EQ(first, (8 - static_cast<int>(phase % 8)) % 8)
+        << "not all at once";
+    for (int i = 0; i < 80; ++i) EXPECT_TRUE(guard.Hears(Used(1)));
   }
 }
 
-TEST(OverloadGuardTest, WhereAllStepsAreToComeAllAreLearnedFrom) {
+TEST(OverloadGuardTest, WhereAllStepsAreToComeAllAreHeard) {
   ServiceOptions options;
   options.sample_every = options.max_sample_every = 2;
-  OverloadGuard guard(options);
-  for (int i = 0; i < 80; ++i) {
-    EXPECT_FALSE(guard.OnPressure(absl::Milliseconds(25 * i), {1, 1}));
-    EXPECT_FALSE(guard.LeavesOutStatistics({1, 1}));
+  OverloadGuard guard(options, 0);
+  for (uint32_t i = 0; i < 80; ++i) {
+    EXPECT_FALSE(guard.OnPressure(absl::Milliseconds(25 * i), Full(i + 1)));
+    EXPECT_TRUE(guard.Hears(Full(i + 1)));
   }
 }
 
-TEST(OverloadGuardTest, LearnsLessUntilThereIsRoomForAll) {
-  OverloadGuard guard{ServiceOptions()};
-  const auto at = [&guard](int ms, double busy) {
-    return guard.OnPressure(absl::Milliseconds(ms), {busy, busy});
+TEST(OverloadGuardTest, HearsLessUntilThereIsRoomForAll) {
+  OverloadGuard guard(ServiceOptions(), 0);
+  const auto at = [&guard](int ms, CpuPressure::Shares busy) {
+    return guard.OnPressure(absl::Milliseconds(ms), busy);
   };
-  const auto learned_of_16 = [&guard] {
-    int learned = 0;
-    for (int i = 0; i < 16; ++i) {
-      learned += guard.LeavesOutStatistics({0.5, 0.5}) ? 0 : 1;
-    }
-    return learned;
+  const auto heard_of_64 = [&guard] {
+    int heard = 0;
+    for (int i = 0; i < 64; ++i) heard += guard.Hears(Used(0.5)) ? 1 : 0;
+    return heard;
   };
-  EXPECT_EQ(learned_of_16(), 16);
-  at(0, 1);
-  at(10, 1);
-  EXPECT_EQ(learned_of_16(), 8) << "one window, however often it is looked at";
-  for (int ms = 20; ms <= 100; ms += 20) at(ms, 1);
-  EXPECT_EQ(learned_of_16(), 2) << "one in eight at the least";
-  // The workers send all again before more is learned.
+  EXPECT_EQ(heard_of_64(), 64);
+  at(0, Full(1));
+  at(5, Full(1));
+  EXPECT_EQ(heard_of_64(), 32) << "one window, however often it is looked at";
+  uint32_t windows = 1;
+  for (int ms = 10; ms <= 100; ms += 10) at(ms, Full(++windows));
+  EXPECT_EQ(heard_of_64(), 2) << "one in 32 at the least";
+  // The workers send all again before more is heard.
   ASSERT_GT(guard.sample_every(), 1u);
   for (int ms = 200; guard.sample_every() > 1; ms += 10) {
     ASSERT_LT(ms, 2000);
-    at(ms, 0.3);
+    at(ms, Used(0.2));
   }
-  EXPECT_EQ(learned_of_16(), 2);
+  EXPECT_EQ(heard_of_64(), 2);
   // No room for twice the work.
-  for (int ms = 2000; ms < 4000; ms += 10) EXPECT_FALSE(at(ms, 0.5));
-  EXPECT_EQ(learned_of_16(), 2);
-  for (int ms = 4000; ms <= 4250; ms += 10) EXPECT_FALSE(at(ms, 0.4));
-  EXPECT_EQ(learned_of_16(), 4);
-  for (int ms = 4260; ms < 5000; ms += 10) EXPECT_FALSE(at(ms, 0.2));
-  EXPECT_EQ(learned_of_16(), 16);
+  for (int ms = 2000; ms < 4000; ms += 10) EXPECT_FALSE(at(ms, Used(0.4)));
+  EXPECT_EQ(heard_of_64(), 2);
+  for (int ms = 4000; ms <= 4250; ms += 10) EXPECT_FALSE(at(ms, Used(0.3)));
+  EXPECT_EQ(heard_of_64(), 4);
+  for (int ms = 4260; ms < 5000; ms += 10) EXPECT_FALSE(at(ms, Used(0.1)));
+  EXPECT_EQ(heard_of_64(), 64);
 }
 
 TEST(OverloadGuardTest, CountsWhatIsStillSentByTheOldInterval) {
-  ServiceOptions options;
-  OverloadGuard guard(options);
-  guard.OnPressure(absl::Seconds(1), {1, 1});
+  OverloadGuard guard(ServiceOptions(), 0);
+  guard.OnPressure(absl::Seconds(1), Full(2));
   ASSERT_EQ(guard.sample_every(), 4u);
   EXPECT_EQ(guard.LeftOut(1), 0u);
   EXPECT_EQ(guard.LeftOut(4), 3u);
-  guard.OnPressure(absl::Seconds(2), {0.4, 0.4});
-  ASSERT_TRUE(guard.OnPressure(absl::Seconds(3), {0, 0.4}));
+  guard.OnPressure(absl::Seconds(2), Used(0.3));
+  ASSERT_TRUE(guard.OnPressure(absl::Seconds(3), Used(0.3)));
   ASSERT_EQ(guard.sample_every(), 2u);
   // Sent before the worker knew.
   EXPECT_EQ(guard.LeftOut(4), 3u);
@@ -277,7 +292,7 @@ TEST(OverloadGuardTest, CountsWhatIsStillSentByTheOldInterval) {
   EXPECT_EQ(guard.LeftOut(9), 3u);
 }
 
-TEST(CpuPressureTest, IsTheShareOfTheLastWindow) {
+TEST(CpuPressureTest, CountsWindowsWithoutAPause) {
   FakeClock clock;
   clock.Advance(absl::Seconds(5));
   clock.Use(absl::Seconds(1));
@@ -285,15 +300,44 @@ TEST(CpuPressureTest, IsTheShareOfTheLastWindow) {
   const auto after = [&](int ms, int cpu_ms) {
     clock.Advance(absl::Milliseconds(ms));
     clock.Use(absl::Milliseconds(cpu_ms));
-    return pressure.Busy(clock.Monotonic()).last;
+    return pressure.Busy(clock.Monotonic());
   };
-  EXPECT_EQ(after(10, 20), 0);
-  EXPECT_DOUBLE_EQ(after(10, 10), 0.75);
-  EXPECT_DOUBLE_EQ(after(10, 0), 0.75);
-  EXPECT_DOUBLE_EQ(after(90, 0), 0);
-  EXPECT_NEAR(pressure.Busy(clock.Monotonic()).mean, 0.75 * 0.08 * 0.6, 1e-9);
-  EXPECT_EQ(after(20, 50), 1);
+  EXPECT_EQ(after(5, 10).mean, 0) << "no window has ended";
+  EXPECT_NEAR(after(5, 5).mean, 0.75 * 0.04, 1e-9);
+  EXPECT_EQ(after(10, 18).full_windows, 0u);
+  EXPECT_EQ(after(10, 20).full_windows, 1u);
+  EXPECT_EQ(after(5, 10).full_windows, 1u);
+  EXPECT_EQ(after(5, 10).full_windows, 2u);
+  EXPECT_EQ(after(10, 20).catching_up, 0u);
+  EXPECT_EQ(after(10, 0).full_windows, 0u);
   EXPECT_GT(UsableCores(), 0);
+}
+
+// For 40 ms nobody looked, because the process did not run: what follows may be
+// the work of that time.
+TEST(CpuPressureTest, SaysWhatMayBeCaughtUpWith) {
+  for (const int used : {0, 80}) {  // stolen time counts as used, or not
+    SCOPED_TRACE(used);
+    FakeClock clock;
+    CpuPressure pressure(&clock, 2);
+    const auto after = [&](int ms, int cpu_ms) {
+      clock.Advance(absl::Milliseconds(ms));
+      clock.Use(absl::Milliseconds(cpu_ms));
+      return pressure.Busy(clock.Monotonic());
+    };
+    after(10, 5);
+    EXPECT_EQ(after(40, used).catching_up, 3u);
+    const uint32_t before = used > 0 ? 1 : 0;
+    // However long these are.
+    for (uint32_t i = 1; i < 20; ++i) {
+      const CpuPressure::Shares busy = after(25, 50);
+      EXPECT_EQ(busy.full_windows, before + i);
+      EXPECT_EQ(busy.catching_up, 3u);
+    }
+    EXPECT_EQ(after(10, 0).full_windows, 0u);
+    EXPECT_EQ(after(10, 0).catching_up, 0u);
+    EXPECT_EQ(after(10'000, 0).catching_up, 10u) << "bounded";
+  }
 }
 
 TEST(ClockTest, TheCpuOfYieldingThreadsDoesNotCount) {

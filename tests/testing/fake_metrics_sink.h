@@ -115,7 +115,7 @@ class FakeMetricsSink final : public MetricsSink {
       device_->live = false;
     }
 
-    void OnStep(const StepAccount& step, uint32_t decode_steps,
+    void OnStep(const StepAccount& step, uint64_t decode_steps,
                 const std::optional<StepMeasurement>& measured) override {
       std::lock_guard lock(sink_->mu_);
       device_->steps.push_back(step);
