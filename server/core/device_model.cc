@@ -425,8 +425,8 @@ void DeviceModel::EndStep(const StepAccount& account) {
   if (BlockRanking* const ranking = listening_ranking()) {
     ranking->EndStep(Offset(step_), blocks_, residency_);
   }
-  // What a ranking has heard of may be waiting for it.
-  if (detail_ == StepDetail::kAll || !orders_.ranking) refresh_due_ = true;
+  // What was heard of before may be waiting for it.
+  if (detail_ == StepDetail::kAll) refresh_due_ = true;
   if (detail_ == StepDetail::kAll || !finished_) finished_ = account;
   recent_evictions_ = std::max(static_cast<double>(evictions_in_step_),
                                recent_evictions_ * kBurstMemory);

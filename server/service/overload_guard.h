@@ -41,6 +41,7 @@ class OverloadGuard {
         limit_(options.overload_lag),
         least_(options.sample_every),
         most_(options.max_sample_every),
+        longest_hear_every_(options.max_sample_every / options.sample_every),
         recovery_(options.overload_recovery_steps),
         sample_every_(options.sample_every),
         longest_(options.sample_every) {}
@@ -93,9 +94,8 @@ class OverloadGuard {
   // Before each step. False: what it read should not be heard.
   bool Hears(CpuPressure::Shares busy) {
     if (least_ == most_) return true;
-    const uint32_t every = busy.full_windows > 0
-                               ? std::max(kHearEveryAtOnce, hear_every_)
-                               : hear_every_;
+    uint32_t every = hear_every_;
+    if (busy.full_windows > 0) every = std::max(every, kHearEveryAtOnce);
     return steps_++ % every == 0;
   }
 
@@ -111,10 +111,8 @@ class OverloadGuard {
   static constexpr uint32_t kSettlingSteps = 4;
   static constexpr uint32_t kWindowsToThrottle = 2;
   static constexpr double kRoomy = 0.7;
-  // Of so many steps one is heard as soon as the process has no pause, and when
-  // that has lasted.
+  // Of so many steps one is heard as soon as the process has no pause.
   static constexpr uint32_t kHearEveryAtOnce = 8;
-  static constexpr uint32_t kLongestHearEvery = 32;
   // Between two changes for want of CPU: what was sent before must come
   // through.
   static constexpr absl::Duration kPatience = absl::Milliseconds(100);
@@ -124,7 +122,7 @@ class OverloadGuard {
   void HearLess(absl::Duration now) {
     if (heard_less_at_ && now - *heard_less_at_ < CpuPressure::kWindow) return;
     heard_less_at_ = now;
-    hear_every_ = std::min(kLongestHearEvery, 2 * hear_every_);
+    hear_every_ = std::min(longest_hear_every_, 2 * hear_every_);
   }
   bool Change(uint32_t to) {
     quick_ = 0;
@@ -137,7 +135,10 @@ class OverloadGuard {
 
   uint64_t steps_;
   const absl::Duration limit_;
-  const uint32_t least_, most_, recovery_;
+  const uint32_t least_, most_;
+  // As few as a worker would send at the most.
+  const uint32_t longest_hear_every_;
+  const uint32_t recovery_;
   uint32_t sample_every_;
   // The longest interval that the worker was ever told.
   uint32_t longest_;
