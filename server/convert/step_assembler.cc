@@ -54,13 +54,15 @@ uint32_t StepAssembler::decode_steps() const {
 }
 
 absl::Status StepAssembler::Begin(const v1::Step& step,
-                                  const BlockTable& blocks) {
+                                  const BlockTable& blocks,
+                                  EncodedReads reads) {
   step_ = &step;
+  encoded_ = reads;
+  found_reads_ = false;
   if (moves_.held() && moves_.info().step.value() != step.step()) {
     return Bad("move_report.step is ", moves_.info().step.value(),
                ", expected that of the step that follows, ", step.step());
   }
-  if (auto s = FindReads(); !s.ok()) return s;
   if (auto s = GetMeasured(); !s.ok()) return s;
   if (auto s = GetBirths(); !s.ok()) return s;
   if (auto s = GetFreed(blocks); !s.ok()) return s;
@@ -69,20 +71,40 @@ absl::Status StepAssembler::Begin(const v1::Step& step,
 
 absl::Status StepAssembler::FindReads() {
   std::fill(reads_of_.begin(), reads_of_.end(), -1);
+  found_reads_ = true;
   int64_t before = -1;
   for (int i = 0; i < step_->reads_size(); ++i) {
-    const uint32_t group = step_->reads(i).group();
-    if (group >= groups_) {
-      return Bad("step.reads[", i, "].group is ", group, ", expected below ",
-                 groups_);
-    }
-    if (int64_t{group} <= before) {
-      return Bad("step.reads[", i, "].group is ", group,
-                 ", expected more than ", before);
-    }
-    before = group;
-    reads_of_[group] = i;
+    if (auto s = FindEntry(i, step_->reads(i), &before); !s.ok()) return s;
   }
+  // No more of them are parsed than there are groups: a further one does not
+  // rise.
+  for (size_t i = 0; i < encoded_.size(); ++i) {
+    if (i == parsed_.size()) parsed_.emplace_back();
+    if (!parsed_[i].ParseFromArray(encoded_[i].data(),
+                                   static_cast<int>(encoded_[i].size()))) {
+      return Bad("step.reads[", i,
+                 "] is no GroupReads, expected protobuf's wire format");
+    }
+    if (auto s = FindEntry(static_cast<int>(i), parsed_[i], &before); !s.ok()) {
+      return s;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StepAssembler::FindEntry(int index, const v1::GroupReads& reads,
+                                      int64_t* group_before) {
+  const uint32_t group = reads.group();
+  if (group >= groups_) {
+    return Bad("step.reads[", index, "].group is ", group, ", expected below ",
+               groups_);
+  }
+  if (int64_t{group} <= *group_before) {
+    return Bad("step.reads[", index, "].group is ", group,
+               ", expected more than ", *group_before);
+  }
+  *group_before = group;
+  reads_of_[group] = index;
   return absl::OkStatus();
 }
 
@@ -176,10 +198,13 @@ absl::Status StepAssembler::GetFreed(const BlockTable& blocks) {
 absl::Status StepAssembler::Phase(GroupId group, const BlockTable& blocks,
                                   StepDetail detail, PhaseUpdate* update) {
   const bool heard = detail == StepDetail::kAll;
+  if (heard && !found_reads_) {
+    if (auto s = FindReads(); !s.ok()) return s;
+  }
   *update = PhaseUpdate();
   update->group = group;
   if (const int32_t i = reads_of_[group.value()]; heard && i >= 0) {
-    if (auto s = reads_.Decode(step_->reads(i), blocks, update); !s.ok()) {
+    if (auto s = reads_.Decode(entry(i), blocks, update); !s.ok()) {
       return Within(s, "step.reads[", i, "].");
     }
   }
@@ -217,6 +242,7 @@ void StepAssembler::End(const BlockTable& blocks) {
   sequences_.EndStep(blocks);
   moves_.Drop();
   step_ = nullptr;
+  encoded_ = {};
 }
 
 }  // namespace kvplace

@@ -21,8 +21,8 @@
 // "step." or "move_report." on; the stream has to end. NOT_FOUND: a handle or
 // sequence that is not live; the pictures differ and have to be synchronized.
 //
-// Thread-safety: one thread at a time. Memory: scratch for one step's lists,
-// kept; no allocation once warm.
+// Thread-safety: one thread at a time. Memory: scratch for one step's lists and
+// their wire form, kept; no allocation once warm.
 #ifndef KVPLACE_SERVER_CONVERT_STEP_ASSEMBLER_H_
 #define KVPLACE_SERVER_CONVERT_STEP_ASSEMBLER_H_
 
@@ -36,6 +36,7 @@
 #include "server/convert/move_report.h"
 #include "server/convert/read_decoder.h"
 #include "server/convert/sequence_tracker.h"
+#include "server/convert/step_wire.h"
 #include "server/core/block_table.h"
 #include "server/core/device_model.h"
 #include "server/core/ids.h"
@@ -59,9 +60,10 @@ class StepAssembler {
   // The held report, until End. REQUIRES: holds_report().
   const MoveReportInfo& report() const { return moves_.info(); }
 
-  // `step` must live until End. Also INVALID_ARGUMENT: the held report is of
-  // another step.
-  absl::Status Begin(const v1::Step& step, const BlockTable& blocks);
+  // `step` must live until End, and `reads`, which are its reads where it has
+  // none itself. Also INVALID_ARGUMENT: the held report is of another step.
+  absl::Status Begin(const v1::Step& step, const BlockTable& blocks,
+                     EncodedReads reads = {});
   StepIndex step() const { return StepIndex(step_->step()); }
   // >= 1.
   uint32_t decode_steps() const;
@@ -87,7 +89,14 @@ class StepAssembler {
   }
 
  private:
+  // The first phase that is heard looks at the step's reads.
   absl::Status FindReads();
+  absl::Status FindEntry(int index, const v1::GroupReads& reads,
+                         int64_t* group_before);
+  const v1::GroupReads& entry(int index) const {
+    return encoded_.empty() ? step_->reads(index)
+                            : parsed_[static_cast<size_t>(index)];
+  }
   absl::Status GetBirths();
   absl::Status GetFreed(const BlockTable& blocks);
   absl::Status GetMeasured();
@@ -103,7 +112,11 @@ class StepAssembler {
 
   const v1::Step* step_ = nullptr;
   std::optional<StepMeasurement> measured_;
-  // By group: index into step_->reads(), or -1.
+  EncodedReads encoded_;
+  // Of encoded_; more than those of this step, whose memory is kept.
+  std::vector<v1::GroupReads> parsed_;
+  // By group: index of its entry, or -1.
+  bool found_reads_ = false;
   std::vector<int32_t> reads_of_;
   // Births and freed handles, one group after the other: group g has
   // [begin[g], begin[g + 1]).

@@ -85,9 +85,11 @@ absl::Status DeviceScheduler::HoldReport(const v1::MoveReport& report) {
   return assembler_.HoldReport(report);
 }
 
-absl::Status DeviceScheduler::ApplyStep(const v1::Step& step,
-                                        StepDetail detail) {
-  if (auto s = assembler_.Begin(step, model_.blocks()); !s.ok()) return s;
+absl::Status DeviceScheduler::ApplyStep(const v1::Step& step, StepDetail detail,
+                                        EncodedReads reads) {
+  if (auto s = assembler_.Begin(step, model_.blocks(), reads); !s.ok()) {
+    return s;
+  }
   if (!plans_wanted() || (model_.orders().ranking && assembler_.frees())) {
     detail = StepDetail::kAll;
   }

@@ -56,8 +56,10 @@ class DeviceScheduler {
   // `detail`: what is wanted. In observe mode, and where a ranking hears that
   // blocks end, a step is taken in whole all the same. One that is not is
   // counted in the metrics, and stood for by the next one that is.
+  // `reads`: those of `step`, where it has none itself.
   absl::Status ApplyStep(const v1::Step& step,
-                         StepDetail detail = StepDetail::kAll);
+                         StepDetail detail = StepDetail::kAll,
+                         EncodedReads reads = {});
 
   // The next plan. *out is empty or has one that was made before, by this call.
   // INTERNAL: the policy broke the rules; nothing has changed.

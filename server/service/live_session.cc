@@ -100,6 +100,7 @@ Remains LiveSession::EndLocked(absl::Status status,
 
 LiveSession::Outcome LiveSession::OnMessage(const v1::ConnectRequest& message,
                                             absl::Duration arrived,
+                                            EncodedReads reads,
                                             std::optional<Remains>* remains) {
   absl::MutexLock lock(&node_->mu);
   if (state_ == State::kEnded) return Outcome::kEnded;
@@ -107,7 +108,7 @@ LiveSession::Outcome LiveSession::OnMessage(const v1::ConnectRequest& message,
   Outcome outcome;
   if (message.sequence_number() == next_sequence_) {
     ++next_sequence_;
-    outcome = Dispatch(message, arrived);
+    outcome = Dispatch(message, arrived, reads);
   } else {
     outcome = OnGap(message);
   }
@@ -118,12 +119,13 @@ LiveSession::Outcome LiveSession::OnMessage(const v1::ConnectRequest& message,
 }
 
 LiveSession::Outcome LiveSession::Dispatch(const v1::ConnectRequest& message,
-                                           absl::Duration arrived) {
+                                           absl::Duration arrived,
+                                           EncodedReads reads) {
   switch (message.body_case()) {
     case v1::ConnectRequest::kInventory:
       return OnInventory(message.inventory(), arrived);
     case v1::ConnectRequest::kStep:
-      return OnStep(message.step(), arrived);
+      return OnStep(message.step(), arrived, reads);
     case v1::ConnectRequest::kMoveReport:
       return OnMoveReport(message.move_report());
     case v1::ConnectRequest::kHeartbeat:
@@ -184,13 +186,14 @@ LiveSession::Outcome LiveSession::OnInventory(const v1::Inventory& inventory,
 }
 
 LiveSession::Outcome LiveSession::OnStep(const v1::Step& step,
-                                         absl::Duration arrived) {
+                                         absl::Duration arrived,
+                                         EncodedReads reads) {
   NoteStep(step);
   if (state_ != State::kReady) return OnUntimely("step");
   const CpuPressure::Shares busy = terms_.pressure->Busy(arrived);
   const StepDetail wanted =
       guard_.Hears(busy) ? StepDetail::kAll : StepDetail::kLedger;
-  if (auto s = scheduler_->ApplyStep(step, wanted); !s.ok()) {
+  if (auto s = scheduler_->ApplyStep(step, wanted, reads); !s.ok()) {
     return OnError(s, Skip::kNothing);
   }
   consecutive_resyncs_ = 0;

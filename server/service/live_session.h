@@ -72,10 +72,10 @@ class LiveSession {
 
   // --- by its stream ---
 
-  // A message after Hello. If that ends the session, *remains is set and has to
-  // go to NodeRegistry::Bury.
+  // A message after Hello, as of Session::OnMessage. If that ends the session,
+  // *remains is set and has to go to NodeRegistry::Bury.
   Session::Outcome OnMessage(const v1::ConnectRequest& message,
-                             absl::Duration arrived,
+                             absl::Duration arrived, EncodedReads reads,
                              std::optional<Remains>* remains)
       ABSL_LOCKS_EXCLUDED(node_->mu);
   bool TakeOutgoing(v1::ConnectResponse* out) ABSL_LOCKS_EXCLUDED(node_->mu);
@@ -148,14 +148,14 @@ class LiveSession {
   };
   using Outcome = Session::Outcome;
 
-  Outcome Dispatch(const v1::ConnectRequest& message, absl::Duration arrived)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
+  Outcome Dispatch(const v1::ConnectRequest& message, absl::Duration arrived,
+                   EncodedReads reads) ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
   Outcome OnGap(const v1::ConnectRequest& message)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
   Outcome OnInventory(const v1::Inventory& inventory, absl::Duration arrived)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
-  Outcome OnStep(const v1::Step& step, absl::Duration arrived)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
+  Outcome OnStep(const v1::Step& step, absl::Duration arrived,
+                 EncodedReads reads) ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
   Outcome OnMoveReport(const v1::MoveReport& report)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(node_->mu);
   // A step or report that cannot be applied now.

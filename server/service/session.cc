@@ -23,12 +23,13 @@ std::shared_ptr<LiveSession> Session::live() const {
 }
 
 Session::Outcome Session::OnMessage(const v1::ConnectRequest& message,
-                                    absl::Duration arrived) {
+                                    absl::Duration arrived,
+                                    EncodedReads reads) {
   if (end()) return Outcome::kEnded;
   const std::shared_ptr<LiveSession> session = live();
   if (session == nullptr) return OnHello(message, arrived);
   std::optional<Remains> remains;
-  const Outcome outcome = session->OnMessage(message, arrived, &remains);
+  const Outcome outcome = session->OnMessage(message, arrived, reads, &remains);
   if (remains) registry_->Bury(*std::move(remains));
   return outcome;
 }

@@ -28,6 +28,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "kvplace/v1/session.pb.h"
+#include "server/convert/step_wire.h"
 #include "server/core/metrics_sink.h"
 #include "server/service/recorder_sink.h"
 
@@ -62,9 +63,11 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // The next message of the stream, which arrived at `arrived` (Monotonic).
-  // After the end it does nothing.
-  Outcome OnMessage(const v1::ConnectRequest& message, absl::Duration arrived);
+  // The next message of the stream, which arrived at `arrived` (Monotonic);
+  // `reads` are those of its step, where it has none itself. After the end it
+  // does nothing.
+  Outcome OnMessage(const v1::ConnectRequest& message, absl::Duration arrived,
+                    EncodedReads reads = {});
 
   // A message over ServiceOptions::max_message_bytes, or bytes that are no
   // message: the stream ends. Neither is looked into.

@@ -2,8 +2,9 @@
 
 #include <utility>
 
-#include "grpcpp/support/proto_buffer_reader.h"
+#include "absl/strings/str_cat.h"
 #include "grpcpp/support/proto_buffer_writer.h"
+#include "server/convert/step_wire.h"
 #include "server/service/node_registry.h"
 #include "server/service/session_service.h"
 #include "server/service/status_bridge.h"
@@ -58,11 +59,38 @@ Session::Outcome SessionStream::Process(absl::Duration arrived) {
   arena_->Reset();
   request_ =
       google::protobuf::Arena::CreateMessage<v1::ConnectRequest>(arena_.get());
-  grpc::ProtoBufferReader reader(&received_);
-  const bool readable = request_->ParseFromZeroCopyStream(&reader);
+  grpc::Slice slice;
+  const std::optional<absl::string_view> bytes = Gather(&slice);
   received_.Clear();
-  if (!readable) return session_->OnUnreadable(size);
-  return session_->OnMessage(*request_, arrived);
+  if (!bytes || !Parse(*bytes)) return session_->OnUnreadable(size);
+  const Session::Outcome outcome =
+      session_->OnMessage(*request_, arrived, reads_);
+  if (gathered_.capacity() > kArenaBlock) std::string().swap(gathered_);
+  return outcome;
+}
+
+std::optional<absl::string_view> SessionStream::Gather(grpc::Slice* slice) {
+  const auto view = [](const grpc::Slice& of) {
+    return absl::string_view(reinterpret_cast<const char*>(of.begin()),
+                             of.size());
+  };
+  if (received_.TrySingleSlice(slice).ok()) return view(*slice);
+  std::vector<grpc::Slice> slices;
+  if (!received_.Dump(&slices).ok()) return std::nullopt;
+  gathered_.clear();
+  for (const grpc::Slice& part : slices) {
+    absl::StrAppend(&gathered_, view(part));
+  }
+  return gathered_;
+}
+
+bool SessionStream::Parse(absl::string_view bytes) {
+  // A recorder wants the message whole.
+  if (recorder_ == nullptr && SplitReads(bytes, &without_reads_, &reads_)) {
+    return request_->ParseFromString(without_reads_);
+  }
+  reads_.clear();
+  return request_->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
 }
 
 void SessionStream::OnReadDone(bool ok) {

@@ -16,8 +16,11 @@
 
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "google/protobuf/arena.h"
 #include "grpcpp/grpcpp.h"
@@ -57,6 +60,12 @@ class SessionStream final
 
  private:
   void NextRead() { StartRead(&received_); }
+  // What was received, in one piece: that of `slice`, or gathered_. Nothing: it
+  // could not be had.
+  std::optional<absl::string_view> Gather(grpc::Slice* slice);
+  // The bytes as a message and, where they are a step's, its reads. False: they
+  // are no message.
+  bool Parse(absl::string_view bytes);
   // Hands the bytes that came to the session.
   Session::Outcome Process(absl::Duration arrived);
   // Tells the recorder what became of the message.
@@ -77,6 +86,11 @@ class SessionStream final
   // Of the thread that reads. The message's memory is the arena's, whose first
   // block is kept from message to message.
   grpc::ByteBuffer received_;
+  // Of a message in several slices, one copy; of a step, where its reads are in
+  // the bytes, and what else it says.
+  std::string gathered_;
+  std::vector<absl::string_view> reads_;
+  std::string without_reads_;
   std::unique_ptr<char[]> arena_block_;
   std::unique_ptr<google::protobuf::Arena> arena_;
   v1::ConnectRequest* request_ = nullptr;

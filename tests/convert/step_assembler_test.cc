@@ -21,6 +21,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 // Applies steps to a model as a session does, and keeps what was assembled.
@@ -39,9 +40,9 @@ class Assembly {
   StepAssembler& assembler() { return assembler_; }
   BlockTable& table() { return table_; }
 
-  std::vector<Phase> Apply(const v1::Step& step) {
+  std::vector<Phase> Apply(const v1::Step& step, EncodedReads reads = {}) {
     std::vector<Phase> phases;
-    EXPECT_THAT(assembler_.Begin(step, table_), IsOk());
+    EXPECT_THAT(assembler_.Begin(step, table_, reads), IsOk());
     for (uint32_t g = 0; g < groups_.value(); ++g) {
       Phase& phase = phases.emplace_back();
       for (const BlockRange& birth : assembler_.Births(GroupId(g))) {
@@ -128,6 +129,55 @@ TEST(StepAssemblerTest, AllOfASequenceIncludesWhatBeginsInThePhase) {
   const auto phases = assembly.Apply(step);
   EXPECT_THAT(phases[0].reads, ElementsAre(0, 1, 2, 3, 5, 6, 7));
   EXPECT_THAT(phases[1].reads, ElementsAre(8, 9, 10, 11));
+}
+
+TEST(StepAssemblerTest, ReadsMayBeLeftInTheirBytes) {
+  Assembly assembly = SmallAssembly();
+  std::string of_0, of_1;
+  v1::Step whole = StepReading(0, {1, 3});
+  whole.mutable_reads(0)->SerializeToString(&of_0);
+  v1::GroupReads later;
+  later.set_group(1);
+  later.mutable_all()->add_sequences(1);
+  later.SerializeToString(&of_1);
+  v1::Step step;
+  for (int i = 0; i < 3; ++i) {
+    // Other reads than those of the step before; none; and what is not heard.
+    step.set_step(i);
+    std::vector<absl::string_view> entries = {of_0, of_1};
+    if (i == 1) entries = {of_1};
+    const auto phases = assembly.Apply(step, entries);
+    if (i == 1) {
+      EXPECT_THAT(phases[0].reads, IsEmpty());
+    } else {
+      EXPECT_THAT(phases[0].reads, ElementsAre(1, 3));
+    }
+    EXPECT_THAT(phases[1].reads, ElementsAre(8, 9, 10, 11));
+  }
+  step.set_step(3);
+  EXPECT_THAT(assembly.Apply(step)[0].reads, IsEmpty());
+
+  const auto error = [&](std::vector<absl::string_view> entries,
+                         StepDetail detail) {
+    StepAssembler& assembler = assembly.assembler();
+    EXPECT_THAT(assembler.Begin(step, assembly.table(), entries), IsOk());
+    PhaseUpdate update;
+    const absl::Status status =
+        assembler.Phase(GroupId(0), assembly.table(), detail, &update);
+    EXPECT_THAT(update.reads, IsEmpty());
+    assembler.End(assembly.table());
+    return status;
+  };
+  const std::string broken = of_0.substr(0, of_0.size() - 1);
+  EXPECT_THAT(error({of_0, broken}, StepDetail::kAll),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("step.reads[1] is no GroupReads")));
+  EXPECT_THAT(error({broken}, StepDetail::kLedger), IsOk());
+  // However many there are.
+  EXPECT_THAT(
+      error(std::vector<absl::string_view>(100'000, of_1), StepDetail::kAll),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               HasSubstr("step.reads[1].group is 1, expected more than 1")));
 }
 
 TEST(StepAssemblerTest, TheEndOfASequenceFreesWhatIsLeftOfIt) {
