@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/convert/blocks.h"
-#include "server/convert/plan_codec.h"
 
 namespace kvplace {
 namespace {
@@ -34,7 +33,7 @@ DeviceScheduler::DeviceScheduler(const DeviceConfig& device,
       policy_(std::move(policy)),
       model_(device, policy_->policy.get()),
       assembler_(device),
-      planner_(plan_lifetime_steps),
+      plans_(plan_lifetime_steps),
       groups_(device.groups.size()),
       hindsight_(std::make_unique<HindsightTracker>(
           device, hindsight_window_steps, clock)) {}
@@ -56,8 +55,7 @@ void DeviceScheduler::Forget() {
   ledger_.Clear();
   hindsight_->Clear();
   counterfactual_.reset();
-  plan_made_ = false;
-  plan_stands_ = false;
+  plans_.Forget();
   unheard_decode_steps_ = 0;
   unheard_moves_ = {};
   OnLedger();
@@ -106,7 +104,7 @@ absl::Status DeviceScheduler::ApplyStep(const v1::Step& step, StepDetail detail,
   model_.EndStep(account);
   hindsight_->EndStep(account.seconds);
   decode_steps_ = assembler_.decode_steps();
-  if (detail == StepDetail::kAll || assembler_.frees()) plan_stands_ = false;
+  if (detail == StepDetail::kAll || assembler_.frees()) plans_.Outdate();
   promotions_tried_ = 0;
   if (assembler_.holds_report()) CountMoves(detail);
   detail == StepDetail::kAll ? CountHeard(account) : CountUnheard(account);
@@ -190,7 +188,7 @@ void DeviceScheduler::CountMoves(StepDetail detail) {
   Count(MoveReason::kMiss, MoveOutcome::kDone, report.promoted);
   Count(MoveReason::kPrefetch, MoveOutcome::kDone, report.prefetched);
   Count(evict_reason, MoveOutcome::kDone, report.evicted);
-  evicted_since_plan_ += report.evicted;
+  plans_.OnEvicted(report.evicted);
   promotions_tried_ =
       report.promoted + CountFailures(report, evict_reason, detail);
   if (!report.expired || plan == nullptr) return;
@@ -244,22 +242,10 @@ void DeviceScheduler::CountLeftInDram() {
 
 absl::Status DeviceScheduler::MakePlan(v1::Plan* out) {
   const absl::Duration start = clock_->Monotonic();
-  if (plan_stands_ && MayRepeat(plan_.order, evicted_since_plan_)) {
-    planner_.Repeat(model_, &plan_);
-  } else {
-    plan_made_ = false;
-    if (auto s = planner_.MakePlan(*policy_->policy, model_, &plan_); !s.ok()) {
-      return s;
-    }
-    plan_made_ = true;
-    plan_first_id_ = plan_.id;
-    evicted_since_plan_ = 0;
-  }
-  plan_stands_ = true;
-  if (PlanId(out->id()) < plan_first_id_) {
-    EncodePlan(plan_, mode() == Mode::kAdvise, out);
-  } else {
-    EncodeRepeat(plan_, out);
+  if (auto s =
+          plans_.Make(*policy_->policy, model_, mode() == Mode::kAdvise, out);
+      !s.ok()) {
+    return s;
   }
   decide_time_ = clock_->Monotonic() - start;
   OnLedger();
@@ -267,7 +253,9 @@ absl::Status DeviceScheduler::MakePlan(v1::Plan* out) {
 }
 
 void DeviceScheduler::OnPlanDeparted() {
-  ledger_.Depart(Summarize(plan_), &model_.mutable_residency());
+  if (const Plan* plan = plans_.last()) {
+    ledger_.Depart(Summarize(*plan), &model_.mutable_residency());
+  }
   OnLedger();
 }
 
@@ -279,8 +267,7 @@ void DeviceScheduler::SetPolicy(std::shared_ptr<const PolicyInForce> policy) {
   const bool was_observing = !plans_wanted();
   // The old one must live until nothing uses it.
   policy_ = std::move(policy);
-  plan_made_ = plan_made_ && plans_wanted();
-  plan_stands_ = false;
+  plans_wanted() ? plans_.Outdate() : plans_.Forget();
   TellPolicy();
   if (plans_wanted()) {
     counterfactual_.reset();

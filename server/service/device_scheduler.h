@@ -20,11 +20,12 @@
 #include "server/convert/step_assembler.h"
 #include "server/core/device_model.h"
 #include "server/core/metrics_sink.h"
-#include "server/core/planner.h"
+#include "server/core/plan.h"
 #include "server/service/clock.h"
 #include "server/service/counterfactual.h"
 #include "server/service/hindsight_tracker.h"
 #include "server/service/plan_ledger.h"
+#include "server/service/plan_maker.h"
 #include "server/service/policy_in_force.h"
 #include "server/service/step_window.h"
 
@@ -61,8 +62,7 @@ class DeviceScheduler {
                          StepDetail detail = StepDetail::kAll,
                          EncodedReads reads = {});
 
-  // The next plan. *out is empty or has one that was made before, by this call.
-  // INTERNAL: the policy broke the rules; nothing has changed.
+  // The next plan, as of PlanMaker.
   absl::Status MakePlan(v1::Plan* out);
   // The plan made last is being written.
   void OnPlanDeparted();
@@ -73,7 +73,7 @@ class DeviceScheduler {
   absl::Duration decide_time() const { return decide_time_; }
   // What MakePlan made last; null: nothing since the inventory, or it is of no
   // more use.
-  const Plan* last_plan() const { return plan_made_ ? &plan_ : nullptr; }
+  const Plan* last_plan() const { return plans_.last(); }
 
   // From the next plan on. O(live blocks).
   void SetPolicy(std::shared_ptr<const PolicyInForce> policy);
@@ -128,9 +128,7 @@ class DeviceScheduler {
   std::shared_ptr<const PolicyInForce> policy_;
   DeviceModel model_;
   StepAssembler assembler_;
-  Planner planner_;
-  Plan plan_;
-  bool plan_made_ = false;
+  PlanMaker plans_;
   PlanLedger ledger_;
   StepWindow window_;
   // Of the step at hand.
@@ -141,12 +139,6 @@ class DeviceScheduler {
   absl::Status counterfactual_error_;
   absl::Duration decide_time_;
   uint32_t decode_steps_ = 1;
-  // Of plan_: its number when it was made, before it was repeated; how many
-  // blocks were evicted since; and whether it may still stand: no step was
-  // heard and no block has ended since.
-  PlanId plan_first_id_{0};
-  uint64_t evicted_since_plan_ = 0;
-  bool plan_stands_ = false;
   // Since the last step that was heard: decode steps that were not, and what
   // was moved in them.
   uint64_t unheard_decode_steps_ = 0;
