@@ -43,6 +43,7 @@ void StepAssembler::Clear() {
   sequences_.Clear();
   moves_.Drop();
   step_ = nullptr;
+  encoded_ = {};
 }
 
 absl::Status StepAssembler::HoldReport(const v1::MoveReport& report) {

@@ -21,6 +21,10 @@ constexpr uint32_t Delimited(int field) {
 constexpr uint32_t kStep = Delimited(v1::ConnectRequest::kStepFieldNumber);
 constexpr uint32_t kReads = Delimited(v1::Step::kReadsFieldNumber);
 
+// A step of a sound worker has one entry per group, and there are no more
+// groups.
+constexpr size_t kMostEntries = 4096;
+
 // Goes through the fields of one message.
 class Fields {
  public:
@@ -82,6 +86,7 @@ bool SplitStep(absl::string_view step, std::string* rest,
   Fields fields(step);
   while (fields.Next()) {
     if (fields.tag() == kReads) {
+      if (reads->size() == kMostEntries) return false;
       if (!fields.Take(&reads->emplace_back())) return false;
     } else {
       if (!fields.Skip()) return false;

@@ -20,8 +20,8 @@ using EncodedReads = absl::Span<const absl::string_view>;
 // `message` should be a ConnectRequest: moves the entries of step.reads to
 // *reads, as parts of `message`, and the rest of it to *rest, which parses as
 // what is left. Replaces what was in both, keeping its memory. False, and
-// neither is of use: the message has no step, more than one body, or is broken
-// outside of its reads; parse it whole.
+// neither is of use: the message has no step, more than one body, more entries
+// than a device has groups, or is broken outside of its reads; parse it whole.
 bool SplitReads(absl::string_view message, std::string* rest,
                 std::vector<absl::string_view>* reads);
 

@@ -155,6 +155,12 @@ TEST(StepWireTest, WhatIsNotOneStepIsLeftAlone) {
   EXPECT_FALSE(wire.Split(""));
   // Tag 0 ends a message for a parser that is in a group.
   EXPECT_FALSE(wire.Split(bytes + std::string(1, 0)));
+  // As many entries as there may be groups, and one more.
+  for (int i = 1; i < 4096; ++i) step.mutable_step()->add_reads();
+  EXPECT_TRUE(wire.Split(step.SerializeAsString()));
+  EXPECT_EQ(wire.reads().size(), 4096u);
+  step.mutable_step()->add_reads();
+  EXPECT_FALSE(wire.Split(step.SerializeAsString()));
   // A field that is not known here.
   EXPECT_FALSE(wire.Split(bytes + "\x78\x01"));
 }
