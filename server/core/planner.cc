@@ -99,8 +99,6 @@ absl::Status Planner::MakePlan(const Policy& policy, DeviceModel& model,
   return absl::OkStatus();
 }
 
-void Planner::Repeat(DeviceModel& model, Plan* plan) { Issue(model, plan); }
-
 void Planner::Issue(DeviceModel& model, Plan* plan) {
   model.mutable_residency().ReleaseReserved();
   model.mutable_residency().Reserve(RoomWanted(model, plan->order));

@@ -35,10 +35,10 @@ class Planner {
   // nothing is reserved and *plan must not be used.
   absl::Status MakePlan(const Policy& policy, DeviceModel& model, Plan* plan);
 
-  // The same order once more, for the steps after the model's last one.
-  // REQUIRES: *plan was filled by the call of MakePlan before, and
-  // MayRepeat(*plan).
-  void Repeat(DeviceModel& model, Plan* plan);
+  // The plan's order for the steps after the model's last one, with a number,
+  // time and room of its own: the end of MakePlan, and all that it takes to
+  // repeat a plan. REQUIRES: MakePlan has filled *plan, and MayRepeat(*plan).
+  void Issue(DeviceModel& model, Plan* plan);
 
   // Delay 0: the order for one phase whose reads are known.
   absl::Status MakePhaseOrder(const Policy& policy, const DeviceModel& model,
@@ -51,8 +51,6 @@ class Planner {
                          const std::vector<BlockId>& list, Tier expected,
                          const char* what);
   Bytes RoomWanted(const DeviceModel& model, const StandingOrder& order) const;
-  // Gives the plan, whose order is there, its number, time and room.
-  void Issue(DeviceModel& model, Plan* plan);
 
   const uint32_t lifetime_steps_;
   PlanId last_id_{0};

@@ -7,7 +7,7 @@ namespace kvplace {
 absl::Status PlanMaker::Make(const Policy& policy, DeviceModel& model,
                              bool advisory, v1::Plan* out) {
   if (stands_ && MayRepeat(plan_.order, evicted_)) {
-    planner_.Repeat(model, &plan_);
+    planner_.Issue(model, &plan_);
   } else {
     Forget();
     if (auto s = planner_.MakePlan(policy, model, &plan_); !s.ok()) return s;

@@ -142,7 +142,7 @@ TEST(StepAssemblerTest, ReadsMayBeLeftInTheirBytes) {
   later.SerializeToString(&of_1);
   v1::Step step;
   for (int i = 0; i < 3; ++i) {
-    // Other reads than those of the step before; none; and what is not heard.
+    // As many entries as in the step before, fewer, and more.
     step.set_step(i);
     std::vector<absl::string_view> entries = {of_0, of_1};
     if (i == 1) entries = {of_1};

@@ -320,12 +320,7 @@ TEST_F(DeviceModelTest, AStepOfWhichOnlyMovesAreHeardLeavesWhatWasRead) {
   heard.reads = reads;
   ASSERT_THAT(Apply(heard), IsOk());
   model_.EndStep(account_);
-  const auto oldest = [this] {
-    std::vector<BlockId> blocks;
-    model_.orders().recency->AppendOldest(8, model_.stats(), &blocks);
-    return blocks;
-  };
-  ASSERT_EQ(oldest(), Ids({1, 0}));
+  ASSERT_EQ(OldestFirst(model_), Ids({1, 0}));
   const size_t bound = model_.EvictionBound();
   for (int64_t step = 11; step < 14; ++step) {
     ASSERT_THAT(model_.BeginStep(StepIndex(step), StepDetail::kLedger), IsOk());
@@ -339,7 +334,7 @@ TEST_F(DeviceModelTest, AStepOfWhichOnlyMovesAreHeardLeavesWhatWasRead) {
   }
   EXPECT_EQ(model_.residency().resident_blocks(), 3u);
   // 2 came in; it was read with 0.
-  EXPECT_EQ(oldest(), Ids({1, 0, 2}));
+  EXPECT_EQ(OldestFirst(model_), Ids({1, 0, 2}));
   EXPECT_EQ(model_.stats().last_read(BlockId(0)), StepIndex(10));
   EXPECT_EQ(model_.finished_step()->blocks_read, 2u);
   EXPECT_EQ(model_.EvictionBound(), bound);
@@ -349,7 +344,7 @@ TEST_F(DeviceModelTest, AStepOfWhichOnlyMovesAreHeardLeavesWhatWasRead) {
   PhaseUpdate next;
   next.reads = later;
   ASSERT_THAT(Apply(next), IsOk());
-  EXPECT_EQ(oldest(), Ids({2, 0, 1}));
+  EXPECT_EQ(OldestFirst(model_), Ids({2, 0, 1}));
 }
 
 TEST_F(DeviceModelTest, RecentEvictionsAreAMaximumThatDecays) {

@@ -85,7 +85,7 @@ TEST_F(PlannerTest, ARepeatedPlanIsANewOneWithTheSameOrder) {
   EXPECT_EQ(model_.residency().reserved(), kSmallBlock * 2);
   model_.mutable_residency().Depart();
   Step(107, Ids({0}));
-  planner_.Repeat(model_, &plan_);
+  planner_.Issue(model_, &plan_);
   EXPECT_EQ(plan_.id, PlanId(2));
   EXPECT_EQ(plan_.basis, StepIndex(107));
   EXPECT_EQ(plan_.valid_until, StepIndex(110));

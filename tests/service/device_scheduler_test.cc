@@ -87,58 +87,59 @@ TEST(DeviceSchedulerTest, ABrokenPolicyEndsTheComparisonOnly) {
   EXPECT_THAT(sink.device("n/0").observed, SizeIs(0));
 }
 
-// Handles 0 and 1 are in HBM, 2 and 3 in DRAM.
-TEST(DeviceSchedulerTest, TellsMissesByGroupAndWhatStaysInDram) {
-  FakeClock clock;
-  FakeMetricsSink sink;
-  const auto metrics = sink.AddDevice("n", 0, {BytesPerSecond(1), 2});
-  DeviceScheduler scheduler(SmallDevice(2, 8, 6), InForce("lru", Mode::kAct), 8,
-                            &clock);
-  scheduler.SetMetrics(metrics.get());
-  ASSERT_THAT(scheduler.AddInventory(SmallInventory()), IsOk());
-  scheduler.FinishInventory(StepIndex(0));
-  const auto left = [&sink](OrderSource order) {
-    return sink.device("n/0").left_in_dram[static_cast<size_t>(order)];
+// A device of two groups under lru, of which a sink hears. Handles 0 and 1 are
+// in HBM, 2 and 3 in DRAM, and so are those of the other group, from 8 on.
+class SmallSchedulerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    scheduler_.SetMetrics(metrics_.get());
+    ASSERT_THAT(scheduler_.AddInventory(SmallInventory()), IsOk());
+    scheduler_.FinishInventory(StepIndex(0));
+  }
+
+  FakeMetricsSink::Device device() { return sink_.device("n/0"); }
+
+  FakeClock clock_;
+  FakeMetricsSink sink_;
+  const std::unique_ptr<DeviceMetrics> metrics_ =
+      sink_.AddDevice("n", 0, {BytesPerSecond(1), 2});
+  DeviceScheduler scheduler_{SmallDevice(2, 8, 6), InForce("lru", Mode::kAct),
+                             8, &clock_};
+};
+
+TEST_F(SmallSchedulerTest, TellsMissesByGroupAndWhatStaysInDram) {
+  const auto left = [this](OrderSource order) {
+    return device().left_in_dram[static_cast<size_t>(order)];
   };
   // Nobody moved anything.
-  ASSERT_THAT(scheduler.ApplyStep(StepReading(0, {0, 2, 3})), IsOk());
+  ASSERT_THAT(scheduler_.ApplyStep(StepReading(0, {0, 2, 3})), IsOk());
   EXPECT_EQ(left(OrderSource::kLocal), 2u);
   v1::Plan plan;
-  ASSERT_THAT(scheduler.MakePlan(&plan), IsOk());
-  scheduler.OnPlanDeparted();
+  ASSERT_THAT(scheduler_.MakePlan(&plan), IsOk());
+  scheduler_.OnPlanDeparted();
   // 2 is promoted; 3 is left.
-  ASSERT_THAT(scheduler.HoldReport(Report(1, plan.id(), {2}, {})), IsOk());
-  ASSERT_THAT(scheduler.ApplyStep(StepReading(1, {0, 2, 3})), IsOk());
+  ASSERT_THAT(scheduler_.HoldReport(Report(1, plan.id(), {2}, {})), IsOk());
+  ASSERT_THAT(scheduler_.ApplyStep(StepReading(1, {0, 2, 3})), IsOk());
   EXPECT_EQ(left(OrderSource::kPlan), 1u);
   // The promotion of 3 fails: that is no decision.
   v1::MoveReport failed = Report(2, plan.id(), {}, {});
   failed.mutable_phases(0)->set_failed(Ordered({3}));
-  ASSERT_THAT(scheduler.HoldReport(failed), IsOk());
-  ASSERT_THAT(scheduler.ApplyStep(StepReading(2, {0, 2, 3})), IsOk());
+  ASSERT_THAT(scheduler_.HoldReport(failed), IsOk());
+  ASSERT_THAT(scheduler_.ApplyStep(StepReading(2, {0, 2, 3})), IsOk());
   EXPECT_EQ(left(OrderSource::kPlan), 1u);
   EXPECT_EQ(left(OrderSource::kLocal), 2u);
 
-  const FakeMetricsSink::Device device = sink.device("n/0");
-  ASSERT_THAT(device.groups, SizeIs(2));
-  EXPECT_EQ(device.groups[0].reads, 9u);
-  EXPECT_EQ(device.groups[0].misses, 5u);
-  EXPECT_EQ(device.groups[1].reads, 0u);
-  EXPECT_EQ(device.leader, std::nullopt);
+  ASSERT_THAT(device().groups, SizeIs(2));
+  EXPECT_EQ(device().groups[0].reads, 9u);
+  EXPECT_EQ(device().groups[0].misses, 5u);
+  EXPECT_EQ(device().groups[1].reads, 0u);
+  EXPECT_EQ(device().leader, std::nullopt);
 }
 
-// Handles 0 and 1 are in HBM, 2 and 3 in DRAM.
-TEST(DeviceSchedulerTest, AStepThatIsHeardStandsForThoseThatWereNot) {
-  FakeClock clock;
-  FakeMetricsSink sink;
-  const auto metrics = sink.AddDevice("n", 0, {BytesPerSecond(1), 2});
-  DeviceScheduler scheduler(SmallDevice(2, 8, 6), InForce("lru", Mode::kAct), 8,
-                            &clock);
-  scheduler.SetMetrics(metrics.get());
-  ASSERT_THAT(scheduler.AddInventory(SmallInventory()), IsOk());
-  scheduler.FinishInventory(StepIndex(0));
+TEST_F(SmallSchedulerTest, AStepThatIsHeardStandsForThoseThatWereNot) {
   v1::Plan plan;
-  ASSERT_THAT(scheduler.MakePlan(&plan), IsOk());
-  scheduler.OnPlanDeparted();
+  ASSERT_THAT(scheduler_.MakePlan(&plan), IsOk());
+  scheduler_.OnPlanDeparted();
   // Bytes that are no reads are not looked at.
   v1::Step broken = StepReading(0, {0, 2});
   broken.mutable_reads(0)->set_handles("\xff");
@@ -147,11 +148,10 @@ TEST(DeviceSchedulerTest, AStepThatIsHeardStandsForThoseThatWereNot) {
   v1::MoveReport report = Report(0, plan.id(), {2}, {});
   report.mutable_phases(0)->set_failed(Ordered({3}));
   report.mutable_phases(0)->set_routed_reads(2);
-  ASSERT_THAT(scheduler.HoldReport(report), IsOk());
-  ASSERT_THAT(scheduler.ApplyStep(broken, StepDetail::kLedger), IsOk());
-  EXPECT_EQ(scheduler.decode_steps(), 3u);
-  EXPECT_EQ(scheduler.model().residency().tier(BlockId(2)), Tier::kHbm);
-  const auto device = [&sink] { return sink.device("n/0"); };
+  ASSERT_THAT(scheduler_.HoldReport(report), IsOk());
+  ASSERT_THAT(scheduler_.ApplyStep(broken, StepDetail::kLedger), IsOk());
+  EXPECT_EQ(scheduler_.decode_steps(), 3u);
+  EXPECT_EQ(scheduler_.model().residency().tier(BlockId(2)), Tier::kHbm);
   const auto of = [](const auto& by_reason, auto reason) {
     return by_reason[static_cast<size_t>(reason)];
   };
@@ -159,36 +159,31 @@ TEST(DeviceSchedulerTest, AStepThatIsHeardStandsForThoseThatWereNot) {
   EXPECT_THAT(device().steps, SizeIs(0));
   EXPECT_EQ(of(device().left_in_dram, OrderSource::kPlan), 0u);
 
-  ASSERT_THAT(scheduler.ApplyStep(StepReading(1, {0, 2})), IsOk());
+  ASSERT_THAT(scheduler_.ApplyStep(StepReading(1, {0, 2})), IsOk());
   EXPECT_EQ(device().decode_steps, 4u);
   ASSERT_THAT(device().steps, SizeIs(1));
   EXPECT_EQ(device().steps[0].traffic.promoted, kSmallBlock);
   EXPECT_EQ(device().groups[0].reads, 2u);
   EXPECT_EQ(device().groups[0].misses, 0u);
-  ASSERT_THAT(scheduler.ApplyStep(StepReading(2, {0, 2})), IsOk());
+  ASSERT_THAT(scheduler_.ApplyStep(StepReading(2, {0, 2})), IsOk());
   EXPECT_EQ(device().decode_steps, 5u);
   EXPECT_EQ(device().steps[1].traffic.promoted, Bytes(0));
-  EXPECT_EQ(scheduler.ApplyStep(broken).code(),
+  EXPECT_EQ(scheduler_.ApplyStep(broken).code(),
             absl::StatusCode::kInvalidArgument);
 }
 
-TEST(DeviceSchedulerTest, APlanIsRepeatedWhileItMayStand) {
-  FakeClock clock;
-  DeviceScheduler scheduler(SmallDevice(2, 8, 6), InForce("lru", Mode::kAct), 8,
-                            &clock);
-  ASSERT_THAT(scheduler.AddInventory(SmallInventory()), IsOk());
-  scheduler.FinishInventory(StepIndex(0));
-  ASSERT_THAT(scheduler.ApplyStep(StepReading(0, {0})), IsOk());
+TEST_F(SmallSchedulerTest, APlanIsRepeatedWhileItMayStand) {
+  ASSERT_THAT(scheduler_.ApplyStep(StepReading(0, {0})), IsOk());
   v1::Plan plan;
   const auto plan_after = [&](const v1::Step& step, StepDetail detail) {
-    EXPECT_THAT(scheduler.ApplyStep(step, detail), IsOk());
-    EXPECT_THAT(scheduler.MakePlan(&plan), IsOk());
-    scheduler.OnPlanDeparted();
+    EXPECT_THAT(scheduler_.ApplyStep(step, detail), IsOk());
+    EXPECT_THAT(scheduler_.MakePlan(&plan), IsOk());
+    scheduler_.OnPlanDeparted();
     EXPECT_EQ(plan.basis_step(), step.step());
     EXPECT_EQ(plan.valid_until_step(), step.step() + 8);
     return plan.evict_queue();
   };
-  ASSERT_THAT(scheduler.MakePlan(&plan), IsOk());
+  ASSERT_THAT(scheduler_.MakePlan(&plan), IsOk());
   // Of blocks 0, 1, 8 and 9 the first was read; the rest goes by page.
   const std::string first = Ordered({1, 9, 8, 0});
   EXPECT_EQ(plan.evict_queue(), first);
@@ -203,7 +198,7 @@ TEST(DeviceSchedulerTest, APlanIsRepeatedWhileItMayStand) {
   for (const auto& [step, block, queue] :
        {std::tuple(4, 9u, second), std::tuple(5, 8u, second),
         std::tuple(6, 0u, Ordered({1}))}) {
-    ASSERT_THAT(scheduler.HoldReport(Report(step, plan.id(), {}, {block})),
+    ASSERT_THAT(scheduler_.HoldReport(Report(step, plan.id(), {}, {block})),
                 IsOk());
     EXPECT_EQ(plan_after(StepReading(step, {1}), StepDetail::kLedger), queue);
   }
